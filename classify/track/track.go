@@ -1,0 +1,126 @@
+// Package track is the contract between the engine and its trackers: what a
+// tracker gets, what it may say, and the bounded Table it keeps its state in.
+//
+// The one invariant: a tracker does no I/O, reads no clock and keeps nothing
+// of a Frame; what it says depends on the frames alone.
+package track
+
+import (
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/catalog"
+	"github.com/pxescope/pxescope/classify/finding"
+	"github.com/pxescope/pxescope/classify/site"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+// A Tracker follows one protocol.
+//
+// The engine calls Expire with every deadline that has passed before it hands
+// over a frame with a later time, so a tracker never meets an overdue entry.
+type Tracker interface {
+	// Frame reads one frame. It must not keep f or anything f points to.
+	Frame(f *wire.Frame, out *Out)
+	// Deadline is the earliest time at which Expire has something to do, or
+	// Never. The engine asks after each call, so it must be cheap.
+	Deadline() capture.Time
+	// Expire handles every entry whose deadline is <= now, in deadline order.
+	Expire(now capture.Time, out *Out)
+	// Finish ends the capture at end, the time of its last packet: what is
+	// still in grace is reported as Open.
+	Finish(end capture.Time, out *Out)
+	// Count adds the tracker's plain arithmetic to c.
+	Count(c *Counts)
+	// Evicted is how many live entries were dropped because a table was full.
+	Evicted() uint64
+}
+
+// Never is a deadline that does not come.
+const Never = capture.Time(1<<63 - 1)
+
+// A Spec describes a tracker: what it is called, what it can find, which
+// frames it wants and how one is made.
+type Spec struct {
+	Name  string
+	Rules []*finding.Rule
+	// UDP and TCP list ports, either side, whose frames the tracker gets.
+	UDP, TCP []uint16
+	// Kinds of frames that the tracker gets whatever their ports.
+	Kinds Kind
+	New   func(*Config) Tracker
+}
+
+// A Kind is a set of frame kinds.
+type Kind uint8
+
+// Frame kinds. ICMP are errors and echoes; Fragments are all frames with
+// Fragment != Whole; Expected are frames that an Expectation of this tracker
+// announced and are always delivered.
+const (
+	ARP Kind = 1 << iota
+	ICMP
+	TCP
+	UDP
+	Fragments
+	LinkLayer // frames that ended with StopEtherType or StopLLC: STP, LACP, LLDP, EAPOL
+)
+
+// A Config is what trackers know of the place they work in.
+type Config struct {
+	Catalog *catalog.Catalog
+	Site    *site.Site
+}
+
+// Out collects what trackers say during one call. The engine empties it after
+// each; tests read it.
+type Out struct {
+	Findings  []finding.Finding
+	Withdrawn []Withdrawal
+	Exchanges []Exchange
+	Expected  []Expectation
+}
+
+// Find reports f, or replaces what was found before under the same rule, node,
+// server and subject.
+func (o *Out) Find(f finding.Finding) { o.Findings = append(o.Findings, f) }
+
+// Withdraw takes a finding back: what was missing came after all.
+func (o *Out) Withdraw(w Withdrawal) { o.Withdrawn = append(o.Withdrawn, w) }
+
+// Exchange reports a request and what became of it.
+func (o *Out) Exchange(x Exchange) { o.Exchanges = append(o.Exchanges, x) }
+
+// Expect tells the engine that traffic of an address and port is of a service.
+func (o *Out) Expect(e Expectation) { o.Expected = append(o.Expected, e) }
+
+// Reset empties o and keeps its memory.
+func (o *Out) Reset() {
+	o.Findings = o.Findings[:0]
+	o.Withdrawn = o.Withdrawn[:0]
+	o.Exchanges = o.Exchanges[:0]
+	o.Expected = o.Expected[:0]
+}
+
+// Empty reports whether o holds nothing.
+func (o *Out) Empty() bool {
+	return len(o.Findings)+len(o.Withdrawn)+len(o.Exchanges)+len(o.Expected) == 0
+}
+
+// A Withdrawal names a finding by what makes it distinct.
+type Withdrawal struct {
+	Rule    *finding.Rule
+	Node    finding.Endpoint
+	Server  finding.Endpoint
+	Subject string
+}
+
+// An Expectation says that, until a time, packets from or to an address and
+// port belong to a service: TFTP's data port, a port learnt from portmap.
+type Expectation struct {
+	Proto   uint8 // wire.ProtoUDP or wire.ProtoTCP
+	Addr    wire.Addr
+	Port    uint16
+	Server  bool   // Addr:Port is the server's side; else the client's
+	Service string // catalog service id
+	Tracker string // Spec.Name that gets the frames
+	Until   capture.Time
+}

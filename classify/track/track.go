@@ -124,3 +124,17 @@ type Expectation struct {
 	Tracker string // Spec.Name that gets the frames
 	Until   capture.Time
 }
+
+// Same reports whether w names f. Findings are distinct by rule, node, server
+// and subject; of an endpoint the MAC counts, or the address where no MAC is
+// known, never the port.
+func Same(f finding.Finding, w Withdrawal) bool {
+	return f.Rule == w.Rule && f.Subject == w.Subject && sameHost(f.Node, w.Node) && sameHost(f.Server, w.Server)
+}
+
+func sameHost(a, b finding.Endpoint) bool {
+	if a.MAC != b.MAC {
+		return false
+	}
+	return !a.MAC.IsZero() || a.Addr == b.Addr
+}

@@ -1,0 +1,98 @@
+package wire
+
+import "encoding/binary"
+
+const (
+	ip4Header = 20
+	ip6Header = 40
+
+	ip4More    = 0x2000
+	ip4DF      = 0x4000
+	ip4OffMask = 0x1fff
+)
+
+// rawIP reads a packet that starts with an IP header of either version.
+func (d *Decoder) rawIP(f *Frame, b []byte, cut int) {
+	if len(b) == 0 {
+		f.Stop = StopIPShort
+		return
+	}
+	switch b[0] >> 4 {
+	case 4:
+		f.EtherType = EtherIPv4
+		d.ipv4(f, b, cut)
+	case 6:
+		f.EtherType = EtherIPv6
+		d.ipv6(f, b, cut)
+	default:
+		f.Stop = StopIPHeader
+	}
+}
+
+func (d *Decoder) ipv4(f *Frame, b []byte, cut int) {
+	if len(b) < ip4Header {
+		f.Stop = StopIPShort
+		return
+	}
+	hl := int(b[0]&15) * 4
+	total := int(binary.BigEndian.Uint16(b[2:]))
+	if b[0]>>4 != 4 || hl < ip4Header || total != 0 && total < hl {
+		f.Stop = StopIPHeader
+		return
+	}
+	f.IPVersion = 4
+	f.TOS, f.TTL, f.Proto = b[1], b[8], b[9]
+	f.IPID = uint32(binary.BigEndian.Uint16(b[4:]))
+	f.Src = Addr4([4]byte(b[12:16]))
+	f.Dst = Addr4([4]byte(b[16:20]))
+	flags := binary.BigEndian.Uint16(b[6:])
+	f.DF = flags&ip4DF != 0
+	if len(b) < hl {
+		f.Stop = StopIPShort
+		return
+	}
+	// Total length 0 is segmentation offload: the length is the frame's.
+	if total != 0 {
+		if total <= len(b) {
+			b, cut = b[:total], 0
+		} else {
+			cut = total - len(b)
+		}
+	}
+	b = b[hl:]
+	if flags&(ip4More|ip4OffMask) != 0 {
+		if flags&ip4OffMask != 0 {
+			f.Fragment = Later
+			f.Stop = StopFragment
+			f.Payload, f.PayloadLen = b, len(b)+cut
+			return
+		}
+		f.Fragment = First
+	}
+	d.transport(f, b, cut)
+}
+
+func (d *Decoder) ipv6(f *Frame, b []byte, cut int) {
+	if len(b) < ip6Header {
+		f.Stop = StopIPShort
+		return
+	}
+	if b[0]>>4 != 6 {
+		f.Stop = StopIPHeader
+		return
+	}
+	f.IPVersion = 6
+	f.TOS = b[0]<<4 | b[1]>>4
+	n := int(binary.BigEndian.Uint16(b[4:]))
+	f.Proto, f.TTL = b[6], b[7]
+	f.Src, f.Dst = Addr(b[8:24]), Addr(b[24:40])
+	b = b[ip6Header:]
+	if n != 0 {
+		if n <= len(b) {
+			b, cut = b[:n], 0
+		} else {
+			cut = n - len(b)
+		}
+	}
+	d.transport(f, b, cut)
+}

@@ -6,7 +6,9 @@ import "github.com/pxescope/pxescope/capture"
 // that are not complete yet, so it belongs to one stream of packets and to one
 // goroutine.
 type Decoder struct {
-	depth int // tunnels entered in the present packet
+	depth  int       // tunnels entered in the present packet
+	joined int       // depth at which the present packet completed a datagram, or -1
+	frags  fragments // datagrams that wait for fragments
 }
 
 // NewDecoder makes a Decoder.
@@ -14,23 +16,57 @@ func NewDecoder() *Decoder { return &Decoder{} }
 
 // Decode reads p into f, which loses what it held. Slices of f point into
 // p.Data, or into the Decoder where f.Fragment is Reassembled: both are valid
-// until the next packet. A tick yields a Frame with only Time and ID.
+// until the next packet. A tick yields a Frame with only the time and the id.
 func (d *Decoder) Decode(p *capture.Packet, f *Frame) {
-	*f = Frame{
-		Time: p.Time, ID: p.ID, Iface: p.Iface, WireLen: max(p.WireLen, len(p.Data)), CapLen: len(p.Data), Link: p.Link,
-	}
-	d.depth = 0
+	f.reset(p)
+	d.depth, d.joined = 0, -1
+	d.frags.packet++
 	if p.VLAN.Present {
 		f.Tags[0], f.TagCount = p.VLAN.TCI&vidMask, 1
 	}
-	// cut is how many bytes of the present layer are on the wire but not in b.
+	// cut is how many bytes of the present layer were on the wire beyond b.
 	b, cut := p.Data, f.WireLen-len(p.Data)
-	switch p.Link {
-	case capture.LinkEthernet:
+	if p.Link == capture.LinkEthernet {
 		d.ethernet(f, b, cut)
+		return
+	}
+	d.otherLink(f, b, cut)
+}
+
+func (d *Decoder) otherLink(f *Frame, b []byte, cut int) {
+	switch f.Link {
+	case capture.LinkSLL:
+		d.sll(f, b, cut)
+	case capture.LinkSLL2:
+		d.sll2(f, b, cut)
 	case capture.LinkRaw, capture.LinkRawBSD, capture.LinkRawOpenBSD, capture.LinkIPv4, capture.LinkIPv6:
 		d.rawIP(f, b, cut)
+	case capture.LinkNull, capture.LinkLoop:
+		d.loopback(f, b, cut)
+	case capture.LinkPPP:
+		d.ppp(f, b, cut)
+	case capture.LinkPPPHDLC:
+		d.hdlc(f, b, cut)
+	case capture.LinkPPPEther:
+		d.pppoe(f, b, cut)
 	default:
 		f.Stop = StopLinkType
+	}
+}
+
+// marks are what a Frame remembers about its own fields.
+type marks uint8
+
+const (
+	markICMP   marks = 1 << iota // ICMP holds something
+	markARP                      // ARP holds something
+	markRouted                   // a routing header has segments left: Dst is not the last destination
+)
+
+// reset makes f an empty frame of p.
+func (f *Frame) reset(p *capture.Packet) {
+	*f = Frame{
+		Time: p.Time, ID: p.ID, Iface: p.Iface, Link: p.Link,
+		WireLen: max(p.WireLen, len(p.Data)), CapLen: len(p.Data),
 	}
 }

@@ -33,11 +33,12 @@ type Frame struct {
 	DstMAC    MAC // zero on cooked captures, see HasDstMAC
 	HasDstMAC bool
 	Outgoing  bool            // cooked captures: sent by the capturing host
+	IfIndex   uint32          // LINUX_SLL2: the interface's index on the capturing host
 	Tags      [MaxTags]uint16 // VIDs, outermost first; 0 is a priority tag
 	TagCount  uint8
-	EtherType uint16 // of the network layer that was reached, or where Decode stopped
+	EtherType uint16 // of the network layer that was reached, or where Decode stopped; 0 for LLC and PPP
 	Tunnel    Tunnel // the innermost tunnel that was entered
-	VNI       uint32 // VXLAN, Geneve; GRE key; ERSPAN session
+	VNI       uint32 // VXLAN, Geneve; GRE key; ERSPAN session; MPLS bottom label
 
 	// Network layer.
 	IPVersion uint8 // 0, 4 or 6
@@ -48,19 +49,32 @@ type Frame struct {
 	DF        bool
 	Fragment  Fragment
 	Proto     uint8 // IP protocol after any extension headers
+	// FragOffset is where in the datagram's payload the fragment starts, in bytes.
+	FragOffset uint16
+	// Datagram numbers the datagram that a fragment belongs to: the same for all
+	// its fragments, the one that completes it and late copies included, and kept
+	// when Decode goes on into a tunnel. 0: not a fragment, or of a protocol that
+	// the Decoder does not put together. It may change when the datagram is older
+	// than FragmentTimeout or more than MaxDatagrams are incomplete.
+	Datagram uint32
 
 	// Transport layer.
 	SrcPort, DstPort uint16
-	Payload          []byte // captured bytes above UDP or TCP (above ICMP's 8 bytes for ICMP)
-	PayloadLen       int    // bytes on the wire; larger than len(Payload) when cut
-	UDPSum           uint16 // UDP checksum field as captured
-	TCP              TCP
-	ICMP             ICMP
-	ARP              ARP
+	// Payload holds the captured bytes above UDP, TCP or ICMP's first 8 bytes.
+	// Of a Later fragment: the fragment's data. Where Decode stopped for
+	// StopEtherType, StopLLC, StopIPProto: what follows the Ethernet type, from
+	// the LLC header on, what follows the IP headers.
+	Payload    []byte
+	PayloadLen int    // bytes on the wire; larger than len(Payload) when cut
+	UDPSum     uint16 // UDP checksum field as captured
+	TCP        TCP
+	ICMP       ICMP
+	ARP        ARP
 
 	Stop Stop
 
-	l3, l4 []byte // the IP header with options, the datagram from the transport header on, for UDPChecksum
+	l4    []byte // a whole UDP datagram with its header, for UDPChecksum
+	marks marks
 }
 
 // VLAN is the innermost VLAN id that is not a priority tag, or 0 for untagged.
@@ -134,8 +148,10 @@ const (
 type ICMP struct {
 	Type, Code uint8
 	MTU        uint16 // next-hop MTU of "fragmentation needed" and "packet too big"
+	Rest       uint32 // the second word: identifier and sequence number of an echo, gateway of a redirect
 	HasQuote   bool
 	Quote      Flow   // the offending datagram; ports zero when not quoted
+	QuoteLen   uint16 // length that the quoted IP header states, header included
 	QuoteData  []byte // what is quoted above the transport header's first 8 bytes
 }
 
@@ -168,6 +184,7 @@ const (
 	GRE
 	ERSPAN
 	IPIP
+	MPLS
 )
 
 // A Stop says why decoding ended before the transport layer.

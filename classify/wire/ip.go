@@ -8,13 +8,15 @@ const (
 
 	ip4More    = 0x2000
 	ip4DF      = 0x4000
-	ip4OffMask = 0x1fff
+	ip4OffMask = 0x1fff // in units of 8 bytes
 )
 
 // rawIP reads a packet that starts with an IP header of either version.
 func (d *Decoder) rawIP(f *Frame, b []byte, cut int) {
 	if len(b) == 0 {
-		f.Stop = StopIPShort
+		if f.CapLen > 0 || f.ID.Number() != 0 {
+			f.Stop = StopIPShort
+		}
 		return
 	}
 	switch b[0] >> 4 {
@@ -29,6 +31,7 @@ func (d *Decoder) rawIP(f *Frame, b []byte, cut int) {
 	}
 }
 
+// ipv4 reads an IPv4 header (RFC 791 section 3.1) and what it carries.
 func (d *Decoder) ipv4(f *Frame, b []byte, cut int) {
 	if len(b) < ip4Header {
 		f.Stop = StopIPShort
@@ -43,8 +46,8 @@ func (d *Decoder) ipv4(f *Frame, b []byte, cut int) {
 	f.IPVersion = 4
 	f.TOS, f.TTL, f.Proto = b[1], b[8], b[9]
 	f.IPID = uint32(binary.BigEndian.Uint16(b[4:]))
-	f.Src = Addr4([4]byte(b[12:16]))
-	f.Dst = Addr4([4]byte(b[16:20]))
+	f.Src.set4(b[12:16])
+	f.Dst.set4(b[16:20])
 	flags := binary.BigEndian.Uint16(b[6:])
 	f.DF = flags&ip4DF != 0
 	if len(b) < hl {
@@ -53,25 +56,23 @@ func (d *Decoder) ipv4(f *Frame, b []byte, cut int) {
 	}
 	// Total length 0 is segmentation offload: the length is the frame's.
 	if total != 0 {
-		if total <= len(b) {
-			b, cut = b[:total], 0
-		} else {
-			cut = total - len(b)
-		}
+		b, cut = trim(b, cut, total)
 	}
 	b = b[hl:]
 	if flags&(ip4More|ip4OffMask) != 0 {
-		if flags&ip4OffMask != 0 {
-			f.Fragment = Later
-			f.Stop = StopFragment
-			f.Payload, f.PayloadLen = b, len(b)+cut
-			return
-		}
-		f.Fragment = First
+		d.fragment(f, int(flags&ip4OffMask)*8, flags&ip4More != 0, b, cut)
+		return
 	}
 	d.transport(f, b, cut)
 }
 
+// set4 is a = Addr4 of b, in two stores.
+func (a *Addr) set4(b []byte) {
+	binary.LittleEndian.PutUint64(a[0:8], 0)
+	binary.LittleEndian.PutUint64(a[8:16], 0xffff0000|uint64(binary.LittleEndian.Uint32(b))<<32)
+}
+
+// ipv6 reads an IPv6 header (RFC 8200 section 3) and what it carries.
 func (d *Decoder) ipv6(f *Frame, b []byte, cut int) {
 	if len(b) < ip6Header {
 		f.Stop = StopIPShort
@@ -87,12 +88,10 @@ func (d *Decoder) ipv6(f *Frame, b []byte, cut int) {
 	f.Proto, f.TTL = b[6], b[7]
 	f.Src, f.Dst = Addr(b[8:24]), Addr(b[24:40])
 	b = b[ip6Header:]
+	// Payload length 0 is a jumbogram (RFC 2675) or segmentation offload: the
+	// length is the frame's.
 	if n != 0 {
-		if n <= len(b) {
-			b, cut = b[:n], 0
-		} else {
-			cut = n - len(b)
-		}
+		b, cut = trim(b, cut, n)
 	}
 	d.transport(f, b, cut)
 }

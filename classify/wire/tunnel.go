@@ -25,7 +25,7 @@ func (d *Decoder) enter(f *Frame, t Tunnel, vni uint32, b []byte, cut int) bool 
 	f.TTL, f.TOS, f.IPID, f.DF, f.Proto = 0, 0, 0, false, 0
 	f.SrcPort, f.DstPort, f.UDPSum = 0, 0, 0
 	f.Payload, f.PayloadLen, f.l4 = nil, 0, nil
-	f.marks &^= markRouted
+	f.routed = false
 	return true
 }
 

@@ -70,9 +70,19 @@ func fingerprint(f *wire.Frame) uint64 {
 	mix(binary.LittleEndian.Uint64(f.Dst[8:]))
 	mix(binary.LittleEndian.Uint64(f.Src[:8]) ^ uint64(f.Proto)<<8 ^ uint64(f.Fragment))
 	mix(binary.LittleEndian.Uint64(f.Dst[:8]) ^ uint64(f.PayloadLen))
-	if f.Proto == wire.ProtoTCP {
+	switch {
+	case f.IPVersion == 0: // no addresses above: ARP, and what is below IP
+		mix(macBits(f.SrcMAC) ^ uint64(f.EtherType)<<48)
+		mix(macBits(f.DstMAC))
+		mix(macBits(f.ARP.SenderMAC) ^ uint64(f.ARP.Op)<<48)
+		mix(macBits(f.ARP.TargetMAC))
+		mix(binary.LittleEndian.Uint64(f.ARP.Sender[8:]))
+		mix(binary.LittleEndian.Uint64(f.ARP.Target[8:]))
+	case f.Proto == wire.ProtoTCP:
 		mix(uint64(f.TCP.Seq)<<32 | uint64(f.TCP.Ack))
 		mix(uint64(f.TCP.Flags)<<16 | uint64(f.TCP.Window))
+	case f.Proto != wire.ProtoUDP: // ICMP: an echo has its number in Rest
+		mix(uint64(f.ICMP.Type)<<40 | uint64(f.ICMP.Code)<<32 | uint64(f.ICMP.Rest))
 	}
 	p := f.Payload
 	for n := min(len(p), 64); n >= 8; n -= 8 {
@@ -87,4 +97,8 @@ func fingerprint(f *wire.Frame) uint64 {
 		}
 	}
 	return h | 1
+}
+
+func macBits(m wire.MAC) uint64 {
+	return uint64(binary.LittleEndian.Uint32(m[:]))<<16 | uint64(binary.LittleEndian.Uint16(m[4:]))
 }

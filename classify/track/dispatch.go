@@ -29,6 +29,7 @@ type Dispatcher struct {
 	// look-up: index 0 UDP, 1 TCP.
 	expectedPorts [2][1 << 16]uint16
 
+	learners []Learner
 	deadline capture.Time // earliest of all
 	sink     Sink
 	out      Out
@@ -58,6 +59,9 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 	for i, s := range specs {
 		m := mask(1) << i
 		d.trackers = append(d.trackers, s.New(cfg))
+		if l, ok := d.trackers[i].(Learner); ok {
+			d.learners = append(d.learners, l)
+		}
 		d.names = append(d.names, s.Name)
 		for _, p := range s.UDP {
 			d.udp[p] |= m
@@ -213,6 +217,9 @@ func (d *Dispatcher) drain() {
 	}
 	for _, e := range d.out.Expected {
 		d.expect(e)
+		for _, l := range d.learners {
+			l.Learn(e)
+		}
 	}
 	d.sink.Take(&d.out)
 	d.out.Reset()

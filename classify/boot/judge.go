@@ -1,0 +1,287 @@
+package boot
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/finding"
+	"github.com/pxescope/pxescope/classify/track"
+	"github.com/pxescope/pxescope/classify/track/dhcp"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+func (n *Nodes) leaseServer(v *Node) finding.Endpoint {
+	return finding.Endpoint{MAC: v.Lease.ServerMAC, Addr: v.Lease.Server}
+}
+
+func (n *Nodes) noLoad(v *Node, at capture.Time, out *track.Out) {
+	l := v.Lease
+	out.Find(finding.Finding{
+		Rule: RuleNoLoad, Severity: RuleNoLoad.Severity, Confidence: RuleNoLoad.Confidence,
+		Node: v.endpoint(), Server: n.leaseServer(v), VLAN: v.lastVLAN(), Iface: v.Iface,
+		Summary: fmt.Sprintf("%s acknowledged %s with boot file %q; no TFTP, HTTP or NFS followed within %v",
+			l.Server, l.Addr, l.File, at.Sub(v.ackAt)),
+		Facts:  append(leaseFacts(l), finding.Fact{Key: "architecture", Value: dhcp.ArchName(v.Arch)}),
+		Frames: slices.Clone(v.ackFrames), First: v.ackAt, Last: at,
+	})
+}
+
+func leaseFacts(l *track.Lease) []finding.Fact {
+	var from []string
+	for _, a := range l.BootServers {
+		from = append(from, a.String())
+	}
+	return []finding.Fact{
+		{Key: "boot_file", Value: l.File}, {Key: "boot_servers", Value: from}, {Key: "siaddr", Value: l.NextServer.String()},
+		{Key: "server_name", Value: l.ServerName}, {Key: "server_id", Value: l.Server.String()}, {Key: "address", Value: l.Addr.String()},
+	}
+}
+
+func (n *Nodes) wrongLoader(v *Node, nothingFollowed bool, at capture.Time, out *track.Out) {
+	f := finding.Finding{
+		Rule: RuleWrongLoader, Severity: finding.Warning, Confidence: finding.Possible, Subject: v.loader.file,
+		Node: v.endpoint(), Server: v.loader.server, VLAN: v.lastVLAN(), Iface: v.Iface,
+		Summary: fmt.Sprintf("%q does not suit %s", v.loader.file, dhcp.ArchName(v.Arch)),
+		Facts: []finding.Fact{{Key: "file", Value: v.loader.file}, {Key: "architecture", Value: dhcp.ArchName(v.Arch)},
+			{Key: "nothing_followed", Value: nothingFollowed}},
+		Frames: slices.Clone(v.loader.frames), First: v.loader.at, Last: at,
+	}
+	if nothingFollowed {
+		f.Severity, f.Confidence = finding.Error, finding.Likely
+		f.Summary += fmt.Sprintf("; it was loaded completely and nothing followed for %v", at.Sub(v.loader.at))
+	}
+	out.Find(f)
+}
+
+// looped looks for a loader that was loaded again by itself.
+func (n *Nodes) looped(v *Node, out *track.Out) {
+	last := v.loads[len(v.loads)-1]
+	var same []load
+	chained, close := 0, 1
+	for _, l := range v.loads {
+		if l.file != last.file {
+			continue
+		}
+		if len(same) > 0 {
+			prev := same[len(same)-1]
+			if prev.ipxe {
+				chained++
+			}
+			if l.at.Sub(prev.at) < 60*time.Second {
+				close++
+			} else {
+				close = 1
+			}
+		}
+		same = append(same, l)
+	}
+	if chained < 1 && close < 3 {
+		return
+	}
+	if !isLoader(v, last.file) {
+		return
+	}
+	var frames []capture.FrameID
+	for _, l := range same {
+		frames = finding.AppendFrame(frames, l.frames[0])
+	}
+	out.Find(finding.Finding{
+		Rule: RuleChainloadLoop, Severity: RuleChainloadLoop.Severity, Confidence: RuleChainloadLoop.Confidence, Subject: last.file,
+		Node: v.endpoint(), Server: last.server, VLAN: v.lastVLAN(), Iface: v.Iface,
+		Summary: fmt.Sprintf("%q was loaded %d times in one boot", last.file, len(same)),
+		Facts:   []finding.Fact{{Key: "file", Value: last.file}, {Key: "loads", Value: len(same)}, {Key: "ipxe_dhcp_between", Value: chained}},
+		Frames:  frames, First: same[0].at, Last: last.at,
+	})
+}
+
+// isLoader tells the file that DHCP named from those that a loader fetches of
+// its own accord: a menu that is read again is no loop.
+func isLoader(v *Node, file string) bool {
+	if v.Lease != nil && v.Lease.File == file {
+		return true
+	}
+	return v.asked != nil && len(v.loads) > 0 && v.loads[0].file == file
+}
+
+func (n *Nodes) uefiOverTFTP(v *Node, x *track.Exchange, out *track.Out) {
+	if !dhcp.ArchUEFI(v.Arch) || dhcp.ArchHTTP(v.Arch) {
+		return
+	}
+	out.Find(finding.Finding{
+		Rule: RuleUEFIOverTFTP, Severity: RuleUEFIOverTFTP.Severity, Confidence: RuleUEFIOverTFTP.Confidence,
+		Node: v.endpoint(), Server: x.Server, VLAN: x.VLAN, Iface: x.Iface,
+		Summary: fmt.Sprintf("%s loads %q over TFTP", dhcp.ArchName(v.Arch), x.Subject),
+		Facts:   []finding.Fact{{Key: "architecture", Value: dhcp.ArchName(v.Arch)}, {Key: "file", Value: x.Subject}},
+		Frames:  slices.Clone(x.Frames), First: x.First, Last: x.Last,
+	})
+}
+
+// secondStage is for DISCOVERs that stay unanswered after the firmware's were
+// answered and something was loaded.
+func (n *Nodes) secondStage(v *Node, x *track.Exchange, out *track.Out) {
+	k := x.Lease.Kind
+	if !v.loaded || k == track.ClientPXE || k == track.ClientHTTP || k == track.ClientProbe {
+		return
+	}
+	var last load
+	if len(v.loads) > 0 {
+		last = v.loads[len(v.loads)-1]
+	}
+	f := finding.Finding{
+		Rule: RuleSecondDHCP, Severity: RuleSecondDHCP.Severity, Confidence: RuleSecondDHCP.Confidence,
+		Node: v.endpoint(), VLAN: x.VLAN, Iface: x.Iface,
+		Summary: fmt.Sprintf("the firmware's DHCP worked, then %d DISCOVERs of the next stage (%s) got no answer", x.Tries, k),
+		Facts:   []finding.Fact{{Key: "stage", Value: k.String()}, {Key: "discovers", Value: x.Tries}},
+		Frames:  slices.Clone(x.Frames), First: x.First, Last: x.Last,
+	}
+	if last.file != "" {
+		f.Facts = append(f.Facts, finding.Fact{Key: "last_file", Value: last.file},
+			finding.Fact{Key: "seconds_after_last_file", Value: x.First.Sub(last.at).Seconds()})
+	}
+	if v.Lease != nil {
+		f.Facts = append(f.Facts, finding.Fact{Key: "firmware_server", Value: v.Lease.Server.String()})
+	}
+	out.Find(f)
+}
+
+// arp judges an unanswered ARP request: it matters when the lease made the
+// node depend on the target.
+func (n *Nodes) arp(x *track.Exchange, out *track.Out) {
+	k, ok := n.Resolve(x.Client, x.VLAN)
+	if !ok {
+		return
+	}
+	v := n.Get(k)
+	v.addStep(x)
+	v.reach(track.StageDHCP)
+	role := arpRole(v, x.Server.Addr)
+	if x.Outcome != track.Unanswered || role == "" {
+		return
+	}
+	out.Find(finding.Finding{
+		Rule: RuleARPNoAnswer, Severity: RuleARPNoAnswer.Severity, Confidence: RuleARPNoAnswer.Confidence,
+		Subject: x.Server.Addr.String(), Node: v.endpoint(), Server: x.Server, VLAN: x.VLAN, Iface: x.Iface,
+		Summary: fmt.Sprintf("%d ARP requests for %s (%s), no reply", x.Tries, x.Server.Addr, role),
+		Facts: append([]finding.Fact{{Key: "target", Value: x.Server.Addr.String()}, {Key: "role", Value: role}, {Key: "requests", Value: x.Tries}},
+			arpFacts(v)...),
+		Frames: slices.Clone(x.Frames), First: x.First, Last: x.Last,
+	})
+}
+
+func arpRole(v *Node, a wire.Addr) string {
+	l := v.Lease
+	switch {
+	case l == nil:
+	case slices.Contains(l.Routers, a):
+		return "router"
+	case a == l.NextServer || slices.Contains(l.BootServers, a):
+		return "boot server"
+	case slices.Contains(l.DNS, a):
+		return "DNS server"
+	case a == l.Server:
+		return "DHCP server"
+	}
+	return ""
+}
+
+func arpFacts(v *Node) []finding.Fact {
+	var r []string
+	for _, a := range v.Lease.Routers {
+		r = append(r, a.String())
+	}
+	return []finding.Fact{{Key: "address", Value: v.Lease.Addr.String()}, {Key: "netmask", Value: v.Lease.Mask.String()}, {Key: "routers", Value: r}}
+}
+
+func (n *Nodes) rebooted(v *Node, out *track.Out) {
+	t := &n.site.Thresholds
+	if v.os || len(v.Boots) < t.RebootCount {
+		return
+	}
+	b := v.Boots[len(v.Boots)-t.RebootCount:]
+	if b[len(b)-1].At.Sub(b[0].At) > t.RebootWindow {
+		return
+	}
+	var frames []capture.FrameID
+	for i := range b {
+		// The last boot may still be on its way.
+		if i < len(b)-1 && b[i].Stage != b[0].Stage || b[i].Stage >= track.StageMetadata {
+			return
+		}
+		if len(b[i].Frames) > 0 {
+			frames = finding.AppendFrame(frames, b[i].Frames[0])
+		}
+	}
+	f := finding.Finding{
+		Rule: RuleRebootLoop, Severity: RuleRebootLoop.Severity, Confidence: RuleRebootLoop.Confidence,
+		Node: v.endpoint(), VLAN: v.lastVLAN(), Iface: v.Iface,
+		Summary: fmt.Sprintf("%d firmware starts within %v, none got past %s", len(v.Boots), b[len(b)-1].At.Sub(b[0].At).Round(time.Second), b[0].Stage),
+		Facts:   []finding.Fact{{Key: "starts", Value: len(v.Boots)}, {Key: "furthest", Value: b[0].Stage.String()}},
+		Frames:  frames, First: b[0].At, Last: b[len(b)-1].At,
+	}
+	for i := len(v.Steps) - 1; i >= 0; i-- {
+		if s := v.Steps[i]; s.Op == "RRQ" && s.Complete {
+			f.Facts = append(f.Facts, finding.Fact{Key: "last_download", Value: s.Subject})
+			break
+		}
+	}
+	out.Find(f)
+}
+
+// wrongVLAN compares a node that nobody answered with the VLANs where others boot.
+func (n *Nodes) wrongVLAN(v *Node, end capture.Time, out *track.Out) {
+	if len(v.VLANs) != 1 || len(v.Steps) == 0 {
+		return
+	}
+	mine := v.VLANs[0]
+	if n.vlans[mine] != nil {
+		return
+	}
+	var asked track.Exchange
+	for _, s := range v.Steps {
+		if s.Outcome == track.Answered {
+			return
+		}
+		if s.Op == "DISCOVER" && s.Outcome == track.Unanswered {
+			asked = s
+		}
+	}
+	if asked.Tries == 0 {
+		return
+	}
+	best, acks := uint16(0), 0
+	for id, s := range n.vlans {
+		if s.acks > acks || s.acks == acks && id < best {
+			best, acks = id, s.acks
+		}
+	}
+	if acks < 2 {
+		return
+	}
+	f := finding.Finding{
+		Rule: RuleWrongVLAN, Severity: finding.Warning, Confidence: finding.Likely,
+		Node: v.endpoint(), VLAN: mine, Iface: v.Iface,
+		Summary: fmt.Sprintf("asks in %s only, where nobody was served; %d nodes were served in %s", vlanName(mine), acks, vlanName(best)),
+		Facts:   []finding.Fact{{Key: "vlan", Value: int(mine)}, {Key: "served_vlan", Value: int(best)}, {Key: "served_nodes", Value: acks}},
+		Frames:  slices.Clone(asked.Frames), First: asked.First, Last: end,
+	}
+	if mine == 0 || best == 0 {
+		f.Severity, f.Confidence = finding.Note, finding.Possible
+	}
+	out.Find(f)
+}
+
+func vlanName(v uint16) string {
+	if v == 0 {
+		return "untagged frames"
+	}
+	return fmt.Sprintf("VLAN %d", v)
+}
+
+func (n *Node) lastVLAN() uint16 {
+	if len(n.VLANs) == 0 {
+		return 0
+	}
+	return n.VLANs[len(n.VLANs)-1]
+}

@@ -1,0 +1,248 @@
+package boot
+
+import (
+	"time"
+
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/finding"
+	"github.com/pxescope/pxescope/classify/site"
+	"github.com/pxescope/pxescope/classify/track"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+// maxNodes bounds the nodes kept: about 40 MiB if each had a full timeline,
+// one tenth of that in practice. The node that has been in the table longest
+// goes first; nodes that got no further than asking for an address go to a
+// table of their own, so that a DHCP starvation attack pushes out only its own
+// kind.
+const (
+	maxNodes     = 4096
+	maxStrangers = 2048
+)
+
+// Nodes is the join. It behaves like a tracker that reads exchanges.
+type Nodes struct {
+	site      *site.Site
+	nodes     *track.Table[Key, Node] // got an address, or loaded something
+	strangers *track.Table[Key, Node] // only asked so far
+	byAddr    map[addrKey]Key
+	macs      map[wire.MAC]macSeen // Ethernet sources of exchanges that no lease explains
+	servers   map[wire.Addr]bool   // who answered: never nodes by their traffic alone
+	vlans     map[uint16]*vlanSeen
+	evicted   uint64
+}
+
+type addrKey struct {
+	vlan uint16
+	addr wire.Addr
+}
+
+type macSeen struct {
+	addr   wire.Addr
+	router bool
+}
+
+type vlanSeen struct {
+	acks  int // nodes that were acknowledged here
+	nodes map[Key]bool
+}
+
+// maxNames bounds the look-up maps beside the tables; when one is full it is
+// rebuilt from the nodes that are still known.
+const maxNames = 16384
+
+// New makes an empty join.
+func New(cfg *track.Config) *Nodes {
+	n := &Nodes{
+		site: cfg.Site, byAddr: make(map[addrKey]Key), macs: make(map[wire.MAC]macSeen),
+		servers: make(map[wire.Addr]bool), vlans: make(map[uint16]*vlanSeen),
+	}
+	n.nodes = track.NewTable(maxNodes, func(Key, *Node) { n.evicted++ })
+	n.strangers = track.NewTable(maxStrangers, func(Key, *Node) { n.evicted++ })
+	return n
+}
+
+// Evicted is how many nodes were dropped because the table was full.
+func (n *Nodes) Evicted() uint64 { return n.evicted }
+
+// Get returns the node of k, or nil.
+func (n *Nodes) Get(k Key) *Node {
+	if v := n.nodes.Get(k); v != nil {
+		return v
+	}
+	return n.strangers.Get(k)
+}
+
+// Each calls f for every node, oldest first.
+func (n *Nodes) Each(f func(*Node)) {
+	n.nodes.Each(func(_ Key, v *Node, _ capture.Time) { f(v) })
+	n.strangers.Each(func(_ Key, v *Node, _ capture.Time) { f(v) })
+}
+
+// IsServer reports whether a answered as a DHCP or boot server.
+func (n *Nodes) IsServer(a wire.Addr) bool { return n.servers[a] }
+
+// Resolve tells which node an endpoint is, if it is one.
+func (n *Nodes) Resolve(e finding.Endpoint, vlan uint16) (Key, bool) {
+	if !e.Addr.IsZero() {
+		if k, ok := n.byAddr[addrKey{vlan, e.Addr}]; ok && n.Get(k) != nil {
+			return k, true
+		}
+		// A router between node and capture may move the frame to another VLAN.
+		if k, ok := n.byAddr[addrKey{anyVLAN, e.Addr}]; ok && n.Get(k) != nil {
+			return k, true
+		}
+	}
+	if !e.MAC.IsZero() {
+		k := Key{MAC: e.MAC}
+		if n.Get(k) != nil {
+			return k, true
+		}
+	}
+	if k := (Key{Addr: e.Addr}); !e.Addr.IsZero() && n.Get(k) != nil {
+		return k, true
+	}
+	return Key{}, false
+}
+
+// anyVLAN is outside the 12 bits of a VLAN id.
+const anyVLAN = 0xffff
+
+// identify finds or makes the node that x's client is; nil when x is no sign
+// of a node.
+func (n *Nodes) identify(x *track.Exchange) *Node {
+	e := x.Client
+	if k, ok := n.Resolve(e, x.VLAN); ok {
+		v := n.Get(k)
+		if v.addAddr(e.Addr) {
+			n.learn(x.VLAN, e.Addr, k)
+		}
+		return v
+	}
+	if !makesNode(x) || e.Addr.IsZero() && e.MAC.IsZero() || n.servers[e.Addr] && x.Stage != track.StageDHCP {
+		return nil
+	}
+	k := Key{MAC: e.MAC}
+	if x.Stage != track.StageDHCP && x.Stage != track.StageProxyDHCP {
+		k = n.behindRouter(e)
+	}
+	if k.MAC.IsZero() {
+		k = Key{Addr: e.Addr}
+	}
+	v := n.put(k, x.Stage == track.StageDHCP)
+	if v.addAddr(e.Addr) {
+		n.learn(x.VLAN, e.Addr, k)
+	}
+	return v
+}
+
+// behindRouter keys a client that no lease explains: by its Ethernet source,
+// unless that MAC sends for several addresses and so is a router's.
+func (n *Nodes) behindRouter(e finding.Endpoint) Key {
+	if e.MAC.IsZero() || e.Addr.IsZero() {
+		return Key{MAC: e.MAC}
+	}
+	s, ok := n.macs[e.MAC]
+	switch {
+	case !ok:
+		if len(n.macs) < maxNames {
+			n.macs[e.MAC] = macSeen{addr: e.Addr}
+		}
+	case s.router:
+		return Key{Addr: e.Addr}
+	case s.addr != e.Addr:
+		n.macs[e.MAC] = macSeen{addr: s.addr, router: true}
+		n.rekey(Key{MAC: e.MAC}, Key{Addr: s.addr})
+		return Key{Addr: e.Addr}
+	}
+	return Key{MAC: e.MAC}
+}
+
+func (n *Nodes) rekey(from, to Key) {
+	old := n.nodes.Get(from)
+	if old == nil {
+		return
+	}
+	v := *old
+	n.nodes.Delete(from)
+	v.Key = to
+	*n.nodes.Put(to) = v
+	for _, a := range v.Addrs {
+		for ak, k := range n.byAddr {
+			if ak.addr == a && k == from {
+				n.byAddr[ak] = to
+			}
+		}
+	}
+}
+
+// makesNode reports whether x shows that its client boots, rather than that it
+// uses a port that booting machines use too.
+func makesNode(x *track.Exchange) bool {
+	switch x.Stage {
+	case track.StageDHCP, track.StageProxyDHCP, track.StageTFTP, track.StageMount:
+		return x.Lease == nil || x.Lease.Kind != track.ClientProbe
+	case track.StageNFS, track.StageMetadata:
+		return true
+	}
+	return false
+}
+
+func (n *Nodes) put(k Key, stranger bool) *Node {
+	t := n.nodes
+	if stranger {
+		t = n.strangers
+	}
+	v := t.Put(k)
+	*v = Node{Key: k, Arch: -1}
+	return v
+}
+
+// settle moves a stranger that got an address, or loaded something, to the
+// table where a flood of strangers cannot push it out.
+func (n *Nodes) settle(v *Node) *Node {
+	if n.strangers.Get(v.Key) != v {
+		return v
+	}
+	c := *v
+	n.strangers.Delete(c.Key)
+	w := n.nodes.Put(c.Key)
+	*w = c
+	return w
+}
+
+func (n *Nodes) learn(vlan uint16, a wire.Addr, k Key) {
+	if len(n.byAddr) >= maxNames {
+		n.relearn()
+	}
+	n.byAddr[addrKey{vlan, a}] = k
+	n.byAddr[addrKey{anyVLAN, a}] = k
+}
+
+func (n *Nodes) relearn() {
+	for ak, k := range n.byAddr {
+		if n.Get(k) == nil {
+			delete(n.byAddr, ak)
+		}
+	}
+	if len(n.byAddr) >= maxNames { // every node has many addresses: start again
+		clear(n.byAddr)
+	}
+}
+
+// Deadline is the earliest time at which Expire has something to do.
+func (n *Nodes) Deadline() capture.Time { return n.nodes.Deadline() }
+
+// Expire handles the nodes whose next step did not come in time.
+func (n *Nodes) Expire(now capture.Time, out *track.Out) {
+	n.nodes.Expire(now, func(_ Key, v *Node, at capture.Time) { n.overdue(v, at, out) })
+}
+
+func (n *Nodes) await(v *Node, w waiting, at capture.Time, d time.Duration) {
+	v.wait = w
+	if w == waitNothing {
+		n.nodes.SetDeadline(v.Key, track.Never)
+		return
+	}
+	n.nodes.SetDeadline(v.Key, at.Add(d))
+}

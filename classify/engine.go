@@ -1,0 +1,187 @@
+package classify
+
+import (
+	"errors"
+	"io"
+
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/boot"
+	"github.com/pxescope/pxescope/classify/catalog"
+	"github.com/pxescope/pxescope/classify/finding"
+	"github.com/pxescope/pxescope/classify/site"
+	"github.com/pxescope/pxescope/classify/track"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+// Options are what a caller can choose. The zero value analyzes everything
+// with the built-in catalog and no site facts.
+type Options struct {
+	Catalog *catalog.Catalog // nil: catalog.Default()
+	Site    *site.Site       // nil: site.Default()
+	// Phase and Platform, when set, leave packets of other phases' and
+	// platforms' services out of tracking; they are still counted by service.
+	Phase    string
+	Platform string
+	Version  string // of the program, for the report
+	// OnExchange, if set, is told of every exchange as it is decided.
+	OnExchange func(*track.Exchange)
+}
+
+// An Engine analyzes one capture. It is for one goroutine.
+type Engine struct {
+	opt      Options
+	cat      *catalog.Catalog
+	site     *site.Site
+	dec      *wire.Decoder
+	frame    wire.Frame
+	clock    clock
+	copies   *track.Copies
+	dispatch *track.Dispatcher
+	nodes    *boot.Nodes
+	verdicts *judgement
+	quality  *quality
+	services *services
+	joined   track.Out // what the boot join says, apart from the trackers' Out
+
+	packets   uint64
+	undecoded [wire.NumStops]uint64
+	finished  bool
+}
+
+// New makes an Engine.
+func New(opt Options) *Engine {
+	if opt.Catalog == nil {
+		opt.Catalog = catalog.Default()
+	}
+	if opt.Site == nil {
+		opt.Site = site.Default()
+	}
+	cfg := &track.Config{Catalog: opt.Catalog, Site: opt.Site}
+	t := &opt.Site.Thresholds
+	e := &Engine{
+		opt: opt, cat: opt.Catalog, site: opt.Site, dec: wire.NewDecoder(),
+		clock:  clock{back: t.ClockBack, forward: t.ClockForward},
+		copies: track.NewCopies(t.Duplicate), nodes: boot.New(cfg),
+		services: newServices(opt.Catalog, opt.Site, opt.Phase, opt.Platform),
+	}
+	e.quality = newQuality(opt.Site)
+	e.verdicts = newJudgement(e.nodes)
+	e.dispatch = track.NewDispatcher(Trackers(), cfg, e)
+	return e
+}
+
+// Run reads src to its end, or until limit packets if limit is not 0, and
+// closes the analysis. An error of src that is not io.EOF is returned, after
+// everything before it was analyzed.
+func (e *Engine) Run(src capture.Source, limit uint64) error {
+	var p capture.Packet
+	var err error
+	for limit == 0 || e.packets < limit {
+		if err = src.Next(&p); err != nil {
+			break
+		}
+		e.Packet(&p)
+	}
+	e.Finish()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// Packet analyzes one packet, or lets time pass when p is a tick.
+func (e *Engine) Packet(p *capture.Packet) {
+	now := e.clock.set(p)
+	if at := e.nodes.Deadline(); at <= now {
+		e.expireNodes(now)
+	}
+	if p.Tick() {
+		e.dispatch.Tick(now)
+		return
+	}
+	e.packets++
+	f := &e.frame
+	e.dec.Decode(p, f)
+	f.Time = now
+	if f.Stop != wire.StopNone {
+		e.undecoded[f.Stop]++
+	}
+	svc, toServer, follow := e.services.of(f)
+	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
+	if follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 {
+		f.Copy = e.copies.Seen(f)
+	} else {
+		f.Copy = false
+	}
+	if follow {
+		if x := e.dispatch.Frame(f); x != nil {
+			svc, toServer = e.services.expected(f, x)
+		}
+	}
+	e.services.add(f, svc, toServer)
+	e.quality.frame(f, svc, toServer)
+}
+
+// expireNodes lets the deadlines of trackers and nodes pass in their order.
+func (e *Engine) expireNodes(now capture.Time) {
+	for {
+		at := e.nodes.Deadline()
+		if at > now {
+			return
+		}
+		e.dispatch.Tick(at)
+		e.nodes.Expire(at, &e.joined)
+		e.take()
+	}
+}
+
+// Finish ends the capture. Calling it again does nothing.
+func (e *Engine) Finish() {
+	if e.finished {
+		return
+	}
+	e.finished = true
+	e.expireNodes(e.clock.now)
+	e.dispatch.Finish(e.clock.now)
+	e.nodes.Finish(e.clock.now, &e.joined)
+	e.take()
+}
+
+// Take implements track.Sink: it joins what the trackers say.
+func (e *Engine) Take(out *track.Out) {
+	for i := range out.Expected {
+		e.nodes.Expected(&out.Expected[i], e.clock.now, &e.joined)
+	}
+	for i := range out.Exchanges {
+		x := &out.Exchanges[i]
+		e.nodes.Exchange(x, &e.joined)
+		if e.opt.OnExchange != nil {
+			told := *x
+			told.First, told.Last = e.clock.packet(x.First), e.clock.packet(x.Last)
+			e.opt.OnExchange(&told)
+		}
+	}
+	for i := range out.Findings {
+		e.verdicts.find(out.Findings[i])
+	}
+	for _, w := range out.Withdrawn {
+		e.verdicts.withdraw(w)
+	}
+	e.take()
+}
+
+func (e *Engine) take() {
+	if e.joined.Empty() {
+		return
+	}
+	for i := range e.joined.Findings {
+		e.verdicts.find(e.joined.Findings[i])
+	}
+	for _, w := range e.joined.Withdrawn {
+		e.verdicts.withdraw(w)
+	}
+	e.joined.Reset()
+}
+
+// Findings are what stands so far, before the quality gates, for tests.
+func (e *Engine) Findings() []*finding.Finding { return e.verdicts.all() }

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/term"
+)
+
+// An output is standard output or the file of -o. A file appears under its
+// name only when it is complete: it is written beside it and renamed.
+type output struct {
+	*bufio.Writer
+	name string
+	file *os.File // nil: a stream
+	tty  bool
+	cols int // columns of the terminal, 0 when it is none
+	done bool
+}
+
+func openOutput(s Streams, path string) (*output, error) {
+	if path == "" || path == "-" {
+		o := &output{Writer: bufio.NewWriter(s.Out), name: "standard output"}
+		if f, ok := s.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			o.tty = true
+			if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+				o.cols = w
+			}
+		}
+		return o, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		e := &statusError{status: ExitUsage, err: fmt.Errorf("-o: %w", err)}
+		if errors.Is(err, fs.ErrPermission) {
+			e.status = ExitPermission
+		}
+		return nil, e
+	}
+	return &output{Writer: bufio.NewWriter(f), name: path, file: f}, nil
+}
+
+// commit flushes, and gives a file its name.
+func (o *output) commit() error {
+	o.done = true
+	err := o.Flush()
+	if o.file == nil {
+		if err != nil {
+			return fmt.Errorf("write %s: %w", o.name, err)
+		}
+		return nil
+	}
+	err = errors.Join(err, o.file.Chmod(0o644), o.file.Close())
+	if err == nil {
+		err = os.Rename(o.file.Name(), o.name)
+	}
+	if err != nil {
+		os.Remove(o.file.Name())
+		return fmt.Errorf("write %s: %w", o.name, err)
+	}
+	return nil
+}
+
+// discard removes the unfinished file of a run that failed.
+func (o *output) discard() {
+	if o.done {
+		return
+	}
+	o.done = true
+	if o.file == nil {
+		o.Flush() // lines of a stream that were decided before the failure
+		return
+	}
+	o.file.Close()
+	os.Remove(o.file.Name())
+}
+
+var _ io.Writer = (*output)(nil)

@@ -1,17 +1,11 @@
-package wire
+package wire_test
 
 import (
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/synth"
-)
-
-var (
-	client  = synth.NewHost("52:54:00:aa:bb:01", "192.0.2.10")
-	server  = synth.NewHost("52:54:00:aa:bb:02", "192.0.2.1")
-	client6 = synth.NewHost("52:54:00:aa:bb:01", "2001:db8::10")
-	server6 = synth.NewHost("52:54:00:aa:bb:02", "2001:db8::1")
+	"github.com/pxescope/pxescope/classify/wire"
 )
 
 func BenchmarkDecode(b *testing.B) {
@@ -21,7 +15,7 @@ func BenchmarkDecode(b *testing.B) {
 		frame []byte
 	}{
 		{"udp4", synth.UDP(client, server, 40000, 69, data)},
-		{"tcp4", synth.TCP(client, server, 40000, 80, synth.Segment{Flags: ACK, Payload: data})},
+		{"tcp4", synth.TCP(client, server, 40000, 80, synth.Segment{Flags: wire.ACK, Payload: data})},
 		{"udp6", synth.UDP(client6, server6, 40000, 69, data)},
 		{"tagged", synth.IP{Tags: []uint16{100}}.UDP(client, server, 40000, 69, data)},
 		{"arp", synth.ARP(1, client, server)},
@@ -29,8 +23,8 @@ func BenchmarkDecode(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
-			d := NewDecoder()
-			var f Frame
+			d := wire.NewDecoder()
+			var f wire.Frame
 			p := capture.Packet{ID: 1, Link: capture.LinkEthernet, WireLen: len(c.frame), Data: c.frame}
 			for b.Loop() {
 				d.Decode(&p, &f)

@@ -46,8 +46,12 @@ func (d *Decoder) ppp(f *Frame, b []byte, cut int) {
 // (unicast) or 0x8f (broadcast) and whose protocol is an Ethernet type
 // (RFC 1547 section 4.3.1).
 func (d *Decoder) hdlc(f *Frame, b []byte, cut int) {
-	if len(b) < 4 || b[0] != 0x0f && b[0] != 0x8f {
+	if len(b) == 0 || b[0] != 0x0f && b[0] != 0x8f {
 		d.ppp(f, b, cut)
+		return
+	}
+	if len(b) < 4 {
+		f.linkShort()
 		return
 	}
 	typ := binary.BigEndian.Uint16(b[2:])

@@ -79,7 +79,7 @@ func (d *Decoder) udp(f *Frame, b []byte, cut int) {
 		f.l4 = b
 	}
 	switch f.DstPort {
-	case portVXLAN, portVXLANLinux, portGeneve:
+	case portVXLAN, portVXLANLinux, portVXLANGPE, portGeneve:
 		d.udpTunnel(f)
 	}
 }

@@ -6,6 +6,7 @@ import "encoding/binary"
 const (
 	portVXLAN      = 4789 // RFC 7348
 	portVXLANLinux = 8472 // the kernel's default, older than the RFC
+	portVXLANGPE   = 4790 // draft-ietf-nvo3-vxlan-gpe
 	portGeneve     = 6081 // RFC 8926
 )
 
@@ -47,28 +48,26 @@ func (d *Decoder) innerType(f *Frame, typ uint16, b []byte, cut int) {
 }
 
 // udpTunnel enters VXLAN or Geneve in the UDP datagram f. Any service may use
-// these ports: where the header is not plausible, or the whole inner packet
-// turns out to be damaged, f stays the outer datagram.
+// these ports: where the header is not plausible, or the inner packet turns
+// out to be damaged although all of it was captured, f stays the outer datagram.
 func (d *Decoder) udpTunnel(f *Frame) {
 	b, cut := f.Payload, f.PayloadLen-len(f.Payload)
-	if len(b) < 8 {
+	if len(b) < 8 || b[7] != 0 {
 		return
 	}
 	tunnel, typ, vni, n := VXLAN, uint16(etherTEB), binary.BigEndian.Uint32(b[4:])>>8, 8
-	if f.DstPort == portGeneve {
+	ok := false
+	switch f.DstPort {
+	case portVXLAN, portVXLANLinux:
+		ok = isVXLAN(b)
+	case portVXLANGPE:
+		typ, ok = typeVXLANGPE(b)
+	case portGeneve:
 		// Version, option length, two flags, type, VNI (RFC 8926 section 3.4).
 		tunnel, typ, n = Geneve, binary.BigEndian.Uint16(b[2:]), 8+int(b[0]&0x3f)*4
-		if b[0]>>6 != 0 || b[1]&0x3f != 0 || b[7] != 0 || typ != etherTEB && typ != EtherIPv4 && typ != EtherIPv6 {
-			return
-		}
-	} else if b[0]&0x08 == 0 || b[0]&0x77 != 0 || b[7] != 0 {
-		// The I flag (RFC 7348 section 5); 0x80 is G of the group policy
-		// extension, which also uses the next three bytes.
-		return
-	} else if b[0]&0x80 == 0 && b[1]|b[2]|b[3] != 0 {
-		return
+		ok = b[0]>>6 == 0 && b[1]&0x3f == 0 && (typ == etherTEB || typ == EtherIPv4 || typ == EtherIPv6)
 	}
-	if n > len(b) {
+	if !ok || n > len(b) {
 		return
 	}
 	outer, depth := *f, d.depth
@@ -82,6 +81,32 @@ func (d *Decoder) udpTunnel(f *Frame) {
 			*f, d.depth = outer, depth
 		}
 	}
+}
+
+// isVXLAN reports whether b starts with a VXLAN header: the I flag and no
+// other (RFC 7348 section 5), except G of the group policy extension, which
+// also uses the next three bytes.
+func isVXLAN(b []byte) bool {
+	const i, g = 0x08, 0x80
+	return b[0] == i && b[1]|b[2]|b[3] == 0 || b[0] == i|g
+}
+
+// typeVXLANGPE is the Ethernet type for the next protocol of a VXLAN header
+// with the generic protocol extension (draft-ietf-nvo3-vxlan-gpe).
+func typeVXLANGPE(b []byte) (typ uint16, ok bool) {
+	const i, p = 0x08, 0x04
+	if b[0]&^1 != i|p || b[1]|b[2] != 0 { // bit 0 is O, which may be set
+		return 0, false
+	}
+	switch b[3] {
+	case 1:
+		return EtherIPv4, true
+	case 2:
+		return EtherIPv6, true
+	case 3:
+		return etherTEB, true
+	}
+	return 0, false
 }
 
 // ipip reads IP or MPLS straight in IP.

@@ -135,8 +135,8 @@ func (d *Decoder) ipip(f *Frame, b []byte, cut int) {
 // mpls reads a label stack (RFC 3032 section 2.1). Nothing names what follows;
 // the first nibble tells (RFC 4928): 4 and 6 are IP, 0 is the control word of
 // an Ethernet pseudowire (RFC 4385), anything else the pseudowire's Ethernet
-// frame without one. A frame whose destination address starts with 4 or 6 is
-// told from IP by the header's own length.
+// frame without one. Destination addresses may start with these nibbles too:
+// IP's own length and the Ethernet type tell.
 func (d *Decoder) mpls(f *Frame, b []byte, cut int) {
 	var label uint32
 	for rest := b; ; {
@@ -165,7 +165,7 @@ func (d *Decoder) mpls(f *Frame, b []byte, cut int) {
 	case looksIPv6(b, cut):
 		f.EtherType = EtherIPv6
 		d.ipv6(f, b, cut)
-	case b[0]>>4 == 0 && len(b) >= 4:
+	case b[0]>>4 == 0 && len(b) >= 4 && (knownType(b[4:]) || !knownType(b)):
 		d.innerEthernet(f, b[4:], cut)
 	default:
 		d.innerEthernet(f, b, cut)
@@ -184,4 +184,16 @@ func looksIPv6(b []byte, cut int) bool {
 		return false
 	}
 	return len(b) < 6 || ip6Header+int(binary.BigEndian.Uint16(b[4:])) <= len(b)+cut
+}
+
+// knownType reports whether b looks like an Ethernet frame that Decode reads on.
+func knownType(b []byte) bool {
+	if len(b) < etherHeader {
+		return false
+	}
+	switch binary.BigEndian.Uint16(b[12:]) {
+	case EtherIPv4, EtherIPv6, EtherARP, etherQ, etherAD, etherQinQ, etherMPLS, etherPPPoE:
+		return true
+	}
+	return false
 }

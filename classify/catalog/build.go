@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -14,39 +15,33 @@ type claim struct {
 }
 
 // claimPorts fills the tables. On one port
-//   - a service of a later Load comes before an earlier one: the site knows best;
 //   - a claim that is not expected on the wire (Listed) yields to any other;
-//   - of two, the one with client ports gets those clients and the other the
-//     rest (a Split);
-//   - anything else is an error: one of the two has to say Shared.
+//   - the more specific claim comes first: a service with client ports gets
+//     those clients, one without them the rest (a Split);
+//   - of two that are alike, the later Load wins: the site knows best;
+//   - of two alike of the same load, one has to say Shared: anything else is a
+//     conflictError.
 func (c *Catalog) claimPorts() error {
-	order := make([]*Service, len(c.services))
-	for i := range c.services {
-		order[i] = &c.services[i]
-	}
-	slices.SortStableFunc(order, func(a, b *Service) int { return a.generation - b.generation })
-
 	claims := make(map[portKey][]claim)
-	for _, s := range order {
+	for i := range c.services {
+		s := &c.services[i]
 		for _, p := range s.Ports {
 			if p.First == 0 || p.Last < p.First || p.Proto != TCP && p.Proto != UDP {
 				return fmt.Errorf("service %q: %s is no claim on ports", s.ID, p)
 			}
 			for n := int(p.First); n <= int(p.Last); n++ {
 				k := portKey{p.Proto, uint16(n)}
-				claims[k] = append(claims[k], claim{s.Index, p.Use, s.ClientPorts, s.generation})
+				claims[k] = append(claims[k], claim{s.Index, p.Use, s.ClientPorts, p.generation})
 			}
 		}
 	}
-	keys := make([]portKey, 0, len(claims))
-	for k := range claims {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b portKey) int { // splits in a fixed order
+	keys := slices.SortedFunc(maps.Keys(claims), func(a, b portKey) int { // splits in a fixed order
 		return int(a.proto)<<16 + int(a.port) - int(b.proto)<<16 - int(b.port)
 	})
 	for _, k := range keys {
-		if err := c.settle(k, claims[k]); err != nil {
+		all := claims[k]
+		slices.SortStableFunc(all, func(a, b claim) int { return a.generation - b.generation })
+		if err := c.settle(k, all); err != nil {
 			return err
 		}
 	}
@@ -62,33 +57,46 @@ func (c *Catalog) settle(k portKey, all []claim) error {
 		case x.use == Shared:
 		case owner.index == None:
 			owner = x
-		case x.index == owner.index:
-			return fmt.Errorf("service %q claims %s/%d twice", c.At(x.index).ID, k.proto, k.port)
-		case x.use == Listed && owner.use == Listed:
-			return c.conflict(k, owner, x)
-		case x.use == Listed:
-		case owner.use == Listed:
+		case x.use == Listed && owner.use != Listed:
+		case owner.use == Listed && x.use != Listed:
 			owner = x
-		case x.clients != Range{} && (owner.clients == Range{} || x.generation > owner.generation):
-			splits = append([]claim{x}, splits...)
+		case x.specific() && (!owner.specific() || x.generation > owner.generation):
+			for _, y := range splits {
+				if y.generation == x.generation && y.clients.overlaps(x.clients) {
+					return c.conflict(k, y, x)
+				}
+			}
+			splits = slices.Insert(splits, 0, x)
+		case owner.specific() && !x.specific():
+			splits = append(splits, owner)
+			owner = x
 		case x.generation > owner.generation:
-			owner, splits = x, nil
-		case owner.clients != Range{} && x.clients == Range{}:
-			splits = append([]claim{owner}, splits...)
 			owner = x
 		default:
 			return c.conflict(k, owner, x)
 		}
 	}
 	if owner.index == None {
-		return fmt.Errorf("service %q shares %s/%d, which nobody owns", c.At(all[0].index).ID, k.proto, k.port)
+		owner = all[0] // only when a Load moved the owner away
 	}
 	c.enter(k, owner, splits, all)
 	return nil
 }
 
+func (x claim) specific() bool { return x.clients != Range{} }
+
+// A conflictError is two claims on one port that nothing tells apart.
+type conflictError struct {
+	key           portKey
+	first, second string // ids
+}
+
+func (e *conflictError) Error() string {
+	return fmt.Sprintf("services %q and %q both claim %s/%d", e.first, e.second, e.key.proto, e.key.port)
+}
+
 func (c *Catalog) conflict(k portKey, a, b claim) error {
-	return fmt.Errorf("services %q and %q both claim %s/%d", c.At(a.index).ID, c.At(b.index).ID, k.proto, k.port)
+	return &conflictError{k, c.At(a.index).ID, c.At(b.index).ID}
 }
 
 // enter writes what settle decided into the table.

@@ -41,6 +41,8 @@ type Catalog struct {
 	ids      map[string]Index
 	framed   []Index // services with Frames
 	programs map[uint32]Index
+	sources  []string // documents in the order of Entries
+	loads    int      // how many Loads made it
 }
 
 type portKey struct {
@@ -77,6 +79,7 @@ func New(services []Service) (*Catalog, error) {
 		ids:      make(map[string]Index, len(services)),
 		programs: make(map[uint32]Index),
 		shared:   make(map[portKey][]Index),
+		sources:  []string{SeedMAAS, SeedXCAT, Own},
 	}
 	owned := 0
 	for i := range c.services {
@@ -90,10 +93,11 @@ func New(services []Service) (*Catalog, error) {
 			c.framed = append(c.framed, s.Index)
 		}
 		for _, p := range s.Programs {
-			if at := c.programs[p]; at != None && c.services[at-1].generation == s.generation {
-				return nil, fmt.Errorf("service %q: program %d is taken by %q", s.ID, p, c.services[at-1].ID)
+			at := c.At(c.programs[p])
+			if at != nil && at.programGeneration == s.programGeneration {
+				return nil, &programError{p, at.ID, s.ID}
 			}
-			if at := c.programs[p]; at == None || c.services[at-1].generation < s.generation {
+			if at == nil || at.programGeneration < s.programGeneration {
 				c.programs[p] = s.Index
 			}
 		}
@@ -156,4 +160,14 @@ func (c *Catalog) where(want func(*Service) bool) []*Service {
 		}
 	}
 	return out
+}
+
+// A programError is two claims on one RPC program.
+type programError struct {
+	program       uint32
+	first, second string // ids
+}
+
+func (e *programError) Error() string {
+	return fmt.Sprintf("services %q and %q both claim RPC program %d", e.first, e.second, e.program)
 }

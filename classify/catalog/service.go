@@ -34,7 +34,7 @@ type Service struct {
 	Note        string `json:"note,omitempty"`
 	Rows        []Row  `json:"rows"`
 
-	generation int // 0 built in, then one more for every Load; later claims win
+	programGeneration int // as Port.generation, for Programs
 }
 
 // In reports whether the service belongs to a phase.
@@ -187,6 +187,8 @@ func (r Range) String() string {
 	return strconv.Itoa(int(r.First)) + "-" + strconv.Itoa(int(r.Last))
 }
 
+func (r Range) overlaps(o Range) bool { return r.First <= o.Last && o.First <= r.Last }
+
 // Reserved are the ports that only a privileged program may bind.
 var Reserved = Range{1, 1023}
 
@@ -195,6 +197,8 @@ type Port struct {
 	Proto Proto `json:"proto"`
 	Range
 	Use Use `json:"use"`
+
+	generation int // 0 built in, then one more for every Load; later claims win
 }
 
 // String is "tcp/5250-5259".
@@ -232,9 +236,9 @@ type ICMPTypes struct {
 	Last  uint8 `json:"last"`
 }
 
-func tcp(port uint16) Port        { return Port{TCP, Range{port, port}, Server} }
-func udp(port uint16) Port        { return Port{UDP, Range{port, port}, Server} }
-func tcpRange(a, b uint16) Port   { return Port{TCP, Range{a, b}, Server} }
+func tcp(port uint16) Port        { return tcpRange(port, port) }
+func udp(port uint16) Port        { return Port{Proto: UDP, Range: Range{port, port}, Use: Server} }
+func tcpRange(a, b uint16) Port   { return Port{Proto: TCP, Range: Range{a, b}, Use: Server} }
 func (p Port) as(u Use) Port      { p.Use = u; return p }
 func on(p ...Platform) []Platform { return p }
 func roles(r ...Role) []Role      { return r }

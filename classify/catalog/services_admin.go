@@ -13,7 +13,7 @@ var adminServices = []Service{
 		},
 	},
 	{
-		ID: "snap", Name: "Snap store", Phase: Day2, Platforms: on(MAAS, Generic),
+		ID: "snap", Name: "Snap store", Phase: Day2, Platforms: on(MAAS),
 		Ports: []Port{tcp(443).as(Shared)},
 		From:  roles(Node), To: roles(Mirror),
 		Answer: Answered,
@@ -121,7 +121,7 @@ var adminServices = []Service{
 		},
 	},
 	{
-		ID: "ldap", Name: "LDAP", Phase: Enterprise, Platforms: on(MAAS, Generic),
+		ID: "ldap", Name: "LDAP", Phase: Enterprise, Platforms: on(MAAS),
 		Ports: []Port{tcp(389), tcp(636)},
 		From:  roles(Node, Rack, Region, Host, BMC), To: roles(Directory),
 		Answer: Answered,
@@ -130,7 +130,7 @@ var adminServices = []Service{
 		},
 	},
 	{
-		ID: "registry", Name: "Artifact registry", Phase: Enterprise, Platforms: on(MAAS, Generic),
+		ID: "registry", Name: "Artifact registry", Phase: Enterprise, Platforms: on(MAAS),
 		Ports: []Port{tcp(5000)},
 		From:  roles(Node, Host), To: roles(Registry),
 		Answer: Answered,

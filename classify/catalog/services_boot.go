@@ -125,7 +125,7 @@ var bootServices = []Service{
 		},
 	},
 	{
-		ID: "http-proxy", Name: "HTTP proxy", Phase: Provisioning, Also: []Phase{Day2, Enterprise}, Platforms: on(MAAS, Generic),
+		ID: "http-proxy", Name: "HTTP proxy", Phase: Provisioning, Also: []Phase{Day2, Enterprise}, Platforms: on(MAAS, Foreman),
 		Ports: []Port{tcp(3128), tcp(8000)},
 		From:  roles(Node), To: roles(Rack, Region, Proxy),
 		Answer: Answered,

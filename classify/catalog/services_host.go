@@ -13,13 +13,13 @@ var hostServices = []Service{
 		},
 	},
 	{
-		ID: "libvirt", Name: "libvirt", Phase: Virtualization, Platforms: on(MAAS, Generic),
+		ID: "libvirt", Name: "libvirt", Phase: Virtualization, Platforms: on(MAAS),
 		Ports: []Port{tcp(16509), tcp(16514)},
 		From:  roles(Rack, Region), To: roles(Host),
 		Answer: Answered,
 		Rows: []Row{
 			maas(18, maasVirtual, "Libvirt (QEMU+TCP)", "maas/rack → libvirtd", "TCP", "16509", "rack, libvirt", "If managing KVM pods directly"),
-			own(Generic, "libvirt over TLS", "TCP", "16514", "rack → host", "rack, libvirt", "the encrypted form of 16509", "libvirt.org/remote.html"),
+			own(MAAS, "libvirt over TLS", "TCP", "16514", "rack → host", "rack, libvirt", "the encrypted form of 16509", "libvirt.org/remote.html"),
 		},
 	},
 	{

@@ -10,18 +10,18 @@ const (
 // Root file systems and files over the network.
 var nfsServices = []Service{
 	{
-		ID: "portmap", Name: "Portmap (rpcbind)", Phase: Provisioning, Platforms: on(XCAT, Generic),
+		ID: "portmap", Name: "Portmap (rpcbind)", Phase: Provisioning, Platforms: on(XCAT, Warewulf),
 		Ports: []Port{udp(111), tcp(111)}, Programs: []uint32{100000},
 		From: roles(Node, Rack), To: roles(Rack, Node),
 		Answer: Answered,
 		Rows: []Row{
 			xcat(23, "111", "udp", "", "sunrpc-udp", "required on linux statelite and AIX").
 				corrected("rpcbind answers on tcp 111 as well, and clients fall back to it", "RFC 1833 section 3"),
-			own(Generic, "rpcbind over tcp", "TCP", "111", "node → rack", "node, rack", "same calls as over udp", "RFC 1833 section 3"),
+			own(XCAT, "rpcbind over tcp", "TCP", "111", "node → rack", "node, rack", "same calls as over udp", "RFC 1833 section 3"),
 		},
 	},
 	{
-		ID: "rpc-mount", Name: "RPC mount (mountd)", Phase: Provisioning, Platforms: on(XCAT, Generic),
+		ID: "rpc-mount", Name: "RPC mount (mountd)", Phase: Provisioning, Platforms: on(XCAT, Warewulf),
 		Ports: []Port{udp(20048), tcp(20048)}, ClientPorts: Reserved, Programs: []uint32{100005},
 		From: roles(Node), To: roles(Rack),
 		Answer: Answered,
@@ -33,11 +33,11 @@ var nfsServices = []Service{
 				corrected("the port of ONC RPC program 100005 over tcp, learnt from portmap replies", "RFC 1833 section 3, RFC 1813 section 5"),
 			xcat(37, "[na]_", "udp", "", "mount-udp", "required on linux statelite and AIX").noted(footnoteNA).
 				corrected("the port of ONC RPC program 100005 over udp, learnt from portmap replies", "RFC 1833 section 3, RFC 1813 section 5"),
-			own(Generic, "mountd on Linux", "UDP/TCP", "20048", "node → rack", "node, rack", "registered, and used unless configured otherwise", "IANA service names: mountd"),
+			own(XCAT, "mountd on Linux", "UDP/TCP", "20048", "node → rack", "node, rack", "registered, and used unless configured otherwise", "IANA service names: mountd"),
 		},
 	},
 	{
-		ID: "nfs", Name: "NFS", Phase: Provisioning, Platforms: on(XCAT, Generic),
+		ID: "nfs", Name: "NFS", Phase: Provisioning, Platforms: on(XCAT, Warewulf),
 		Ports: []Port{udp(2049), tcp(2049)}, ClientPorts: Reserved, Programs: []uint32{100003, 100227},
 		From: roles(Node), To: roles(Rack),
 		Answer: Answered,
@@ -48,23 +48,23 @@ var nfsServices = []Service{
 		},
 	},
 	{
-		ID: "nlm", Name: "NFS locks (NLM)", Phase: Provisioning, Platforms: on(Generic),
+		ID: "nlm", Name: "NFS locks (NLM)", Phase: Provisioning, Platforms: on(XCAT, Warewulf),
 		Programs: []uint32{100021},
 		From:     roles(Node, Rack), To: roles(Rack, Node),
 		Answer: ByMessage,
 		Note:   "the port is learnt from portmap replies; the server calls back to grant a lock",
 		Rows: []Row{
-			own(Generic, "NLM", "UDP/TCP", "", "node → rack", "node, rack", "RPC program 100021, for NFS version 3 with locks", "RFC 1813 section 6"),
+			own(XCAT, "NLM", "UDP/TCP", "", "node → rack", "node, rack", "RPC program 100021, for NFS version 3 with locks", "RFC 1813 section 6"),
 		},
 	},
 	{
-		ID: "nsm", Name: "NFS status (NSM, statd)", Phase: Provisioning, Platforms: on(Generic),
+		ID: "nsm", Name: "NFS status (NSM, statd)", Phase: Provisioning, Platforms: on(XCAT, Warewulf),
 		Programs: []uint32{100024},
 		From:     roles(Node, Rack), To: roles(Rack, Node),
 		Answer: ByMessage,
 		Note:   "the port is learnt from portmap replies",
 		Rows: []Row{
-			own(Generic, "NSM", "UDP/TCP", "", "node → rack", "node, rack", "RPC program 100024, tells of restarts", "RFC 1813 section 6; X/Open XNFS"),
+			own(XCAT, "NSM", "UDP/TCP", "", "node → rack", "node, rack", "RPC program 100024, tells of restarts", "RFC 1813 section 6; X/Open XNFS"),
 		},
 	},
 	{
@@ -77,7 +77,7 @@ var nfsServices = []Service{
 		},
 	},
 	{
-		ID: "smb", Name: "SMB", Phase: Provisioning, Platforms: on(XCAT, Generic),
+		ID: "smb", Name: "SMB", Phase: Provisioning, Platforms: on(XCAT),
 		Ports: []Port{tcp(445)},
 		From:  roles(Node), To: roles(Rack),
 		Answer: Answered,
@@ -86,7 +86,7 @@ var nfsServices = []Service{
 		},
 	},
 	{
-		ID: "rsync", Name: "rsync", Phase: Provisioning, Also: []Phase{Day2}, Platforms: on(XCAT, Generic),
+		ID: "rsync", Name: "rsync", Phase: Provisioning, Also: []Phase{Day2}, Platforms: on(XCAT, Cobbler),
 		Ports: []Port{tcp(873), udp(873).as(Listed)},
 		From:  roles(Node, Rack), To: roles(Rack, Node),
 		Answer: Answered, ServerFirst: true,

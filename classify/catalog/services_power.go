@@ -37,7 +37,7 @@ var powerServices = []Service{
 		},
 	},
 	{
-		ID: "amt", Name: "Intel AMT", Phase: Power, Platforms: on(MAAS, Generic),
+		ID: "amt", Name: "Intel AMT", Phase: Power, Platforms: on(MAAS),
 		Ports: []Port{tcpRange(16992, 16995)},
 		From:  roles(Rack, Region, Admin), To: roles(BMC, Node),
 		Answer: Answered,

@@ -16,6 +16,7 @@ import (
 	"github.com/pxescope/pxescope/classify/track/flow"
 	"github.com/pxescope/pxescope/classify/track/frag"
 	"github.com/pxescope/pxescope/classify/track/icmp"
+	"github.com/pxescope/pxescope/classify/track/query"
 	"github.com/pxescope/pxescope/classify/track/rpc"
 	"github.com/pxescope/pxescope/classify/track/tcp"
 	"github.com/pxescope/pxescope/classify/track/tftp"
@@ -25,7 +26,7 @@ import (
 // classify/track and a line here.
 func Trackers() []track.Spec {
 	return []track.Spec{
-		dhcp.Spec, tftp.Spec, rpc.Spec, tcp.Spec, arp.Spec, icmp.Spec, frag.Spec, flow.Spec,
+		dhcp.Spec, tftp.Spec, rpc.Spec, tcp.Spec, arp.Spec, icmp.Spec, frag.Spec, flow.Spec, query.Spec,
 	}
 }
 

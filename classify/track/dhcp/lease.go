@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
@@ -13,28 +12,32 @@ import (
 // File is the boot file: option 67, else the file field unless it holds
 // options. The text ends at the first NUL and is otherwise as sent: hostile.
 func File(m Message, o *Options) string {
+	return string(fileName(m, o))
+}
+
+func fileName(m Message, o *Options) []byte {
 	return name(m, o, OptBootFile, offFile, offCookie, overloadFile)
 }
 
 // ServerName is option 66, else the sname field unless it holds options.
 func ServerName(m Message, o *Options) string {
-	return name(m, o, OptTFTPServerName, offSName, offFile, overloadSName)
+	return string(name(m, o, OptTFTPServerName, offSName, offFile, overloadSName))
 }
 
 // name prefers the option. When options were cut, an overload may be among
 // them, so the field cannot be trusted.
-func name(m Message, o *Options, code byte, from, to int, bit byte) string {
+func name(m Message, o *Options, code byte, from, to int, bit byte) []byte {
 	v := o.Get(code)
 	if len(v) == 0 {
 		if o.overload&bit != 0 || o.cut || len(m) < to {
-			return ""
+			return nil
 		}
 		v = m[from:to]
 	}
 	if i := bytes.IndexByte(v, 0); i >= 0 {
 		v = v[:i]
 	}
-	return string(v)
+	return v
 }
 
 // NewLease gathers what a message settles. Of a request it holds what the
@@ -56,11 +59,16 @@ func NewLease(f *wire.Frame, m Message, o *Options) *track.Lease {
 		return l
 	}
 	l.ServerMAC = f.SrcMAC
-	pxe, isPXE := replyPXE(o)
-	l.BootServers = bootServers(m, o, pxe)
-	l.BootInfo = l.File != "" || isPXE && (len(pxe.Servers) > 0 || len(pxe.Menu) > 0) ||
-		bootAware(o) || o.Has(OptPXELinuxConfig) || isSANPath(o.String(OptRootPath))
+	l.BootServers = bootServers(m, o)
+	l.BootInfo = hasBootInfo(m, o)
 	return l
+}
+
+// hasBootInfo reports whether a reply gives a client something to boot: a file,
+// a word from a boot-aware server that there is more on port 4011, petitboot's
+// configuration, or a disk on the network.
+func hasBootInfo(m Message, o *Options) bool {
+	return len(fileName(m, o)) > 0 || bootAware(o) || o.Has(OptPXELinuxConfig) || isSANPath(o.Get(OptRootPath))
 }
 
 // known turns 0.0.0.0 into no address.
@@ -75,27 +83,22 @@ func known(a wire.Addr) wire.Addr {
 // then has more to say on port 4011 even when it names no file.
 func bootAware(o *Options) bool { return bytes.HasPrefix(o.Get(OptVendorClass), []byte("PXEClient")) }
 
-// replyPXE is option 43 where it is PXE's.
-func replyPXE(o *Options) (PXE, bool) {
-	if !bootAware(o) {
-		return PXE{}, false
-	}
-	return ParsePXE(o.Get(OptVendorSpecific))
-}
-
 // bootServers lists where the file may be fetched from, in the order in which
 // most clients choose: the boot server list of option 43, option 150, option
 // 66 when it is an address, siaddr, and the DHCP server itself.
-func bootServers(m Message, o *Options, pxe PXE) []wire.Addr {
+func bootServers(m Message, o *Options) []wire.Addr {
 	var all []wire.Addr
 	add := func(a wire.Addr) {
 		if !a.IsZero() && !a.IsMulticast() && !slices.Contains(all, a) && len(all) < maxBootServers {
 			all = append(all, a)
 		}
 	}
-	for _, s := range pxe.Servers {
-		for _, a := range s.Addrs {
-			add(a)
+	if bootAware(o) { // else option 43 is another vendor's
+		pxe, _ := ParsePXE(o.Get(OptVendorSpecific))
+		for _, s := range pxe.Servers {
+			for _, a := range s.Addrs {
+				add(a)
+			}
 		}
 	}
 	// Option 150 is a list of addresses only when its length says so: old
@@ -116,10 +119,12 @@ func bootServers(m Message, o *Options, pxe PXE) []wire.Addr {
 // maxBootServers bounds the candidates of one lease; more in a packet is abuse.
 const maxBootServers = 16
 
-// isSANPath reports whether option 17 is a disk that iPXE boots from.
-func isSANPath(s string) bool {
-	for _, scheme := range []string{"iscsi:", "aoe:", "ib_srp:", "fcp:", "http:", "https:"} {
-		if len(s) > len(scheme) && strings.EqualFold(s[:len(scheme)], scheme) {
+// sanSchemes are the URIs of option 17 that iPXE boots a disk from.
+var sanSchemes = [...]string{"iscsi:", "aoe:", "ib_srp:", "fcp:", "http:", "https:"}
+
+func isSANPath(v []byte) bool {
+	for _, scheme := range sanSchemes {
+		if len(v) > len(scheme) && bytes.EqualFold(v[:len(scheme)], []byte(scheme)) {
 			return true
 		}
 	}

@@ -1,0 +1,175 @@
+package tcp
+
+import (
+	"github.com/pxescope/pxescope/classify/track"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+const (
+	// flushBytes of a stream are added to its series in one go.
+	flushBytes = 64 << 10
+	// maxJump is the largest step of the sequence numbers that is taken for
+	// data; a larger one is another connection or nonsense.
+	maxJump = 1 << 28
+)
+
+// data reads a segment without SYN and RST. It is the hot path.
+func (t *tracker) data(f *wire.Frame, out *track.Out) {
+	if !t.streams.wanted(f) || f.Copy {
+		return
+	}
+	s, d := t.streams.find(f)
+	if s == nil {
+		if s, d = t.joined(f); s == nil {
+			return
+		}
+	}
+	s.last = f.Time
+	x, o := &s.dir[d], &s.dir[1-d]
+	if f.TCP.Flags&wire.ACK != 0 {
+		if d == byClient && !s.established {
+			t.established(s, f, out)
+		}
+		if ack := f.TCP.Ack; o.flags&hasAck == 0 || after(ack, o.acked) {
+			o.acked = ack
+			o.flags |= hasAck
+			t.acknowledged(s, 1-d, f, out)
+		}
+		if o.flags&inTrouble != 0 {
+			t.heard(s, 1-d, f)
+		}
+	}
+	n := f.PayloadLen
+	if n <= 0 {
+		return
+	}
+	seq := f.TCP.Seq
+	end := seq + uint32(n)
+	switch {
+	case x.flags&hasNext == 0:
+		x.flags |= hasNext
+		x.next = seq
+		fallthrough
+	case after(end, x.next):
+		step := end - x.next
+		if step > maxJump {
+			step = uint32(n)
+		}
+		x.next = end
+		if d == byServer {
+			if s.bytes += step; s.bytes >= flushBytes {
+				t.flush(s, f, d)
+			}
+		}
+		x.sent(n, end)
+	default:
+		t.repeated(s, d, f, out)
+	}
+}
+
+// sent notes the first segment of either size, until both are acknowledged.
+func (x *direction) sent(n int, end uint32) {
+	if n >= bigSegment {
+		if x.flags&hasBig == 0 {
+			x.flags |= hasBig
+			x.bigEnd = end
+		}
+		return
+	}
+	if x.flags&hasSmall == 0 {
+		x.flags |= hasSmall
+		x.smallEnd = end
+	}
+}
+
+// acknowledged notes what sizes got through in direction d.
+func (t *tracker) acknowledged(s *stream, d int, f *wire.Frame, out *track.Out) {
+	x := &s.dir[d]
+	if x.flags&(hasSmall|smallAcked) == hasSmall && !after(x.smallEnd, x.acked) {
+		x.flags |= smallAcked
+	}
+	if x.flags&(hasBig|bigAcked) == hasBig && !after(x.bigEnd, x.acked) {
+		x.flags |= bigAcked
+		if x.flags&inTrouble != 0 {
+			t.recovered(s, d, out)
+		}
+	}
+}
+
+// joined begins a stream in the middle, when its ports tell the server.
+func (t *tracker) joined(f *wire.Frame) (*stream, int) {
+	flow, d := f.Flow(), byClient
+	id, toServer := t.services.Of(flow, f.Time)
+	if id == "" {
+		return nil, 0
+	}
+	if !toServer {
+		flow, d = flow.Reverse(), byServer
+	}
+	s := t.streams.put(flow, f)
+	s.joined, s.established = true, true
+	return s, d
+}
+
+// open begins the stream of a connection that the server accepted with f.
+func (t *streams) open(flow wire.Flow, f *wire.Frame, mss [2]uint16) {
+	if !t.wanted(f) {
+		return
+	}
+	s := t.put(flow, f)
+	s.mss = mss
+	for d, next := range []uint32{f.TCP.Ack, f.TCP.Seq + 1} {
+		s.dir[d].next, s.dir[d].acked = next, next
+		s.dir[d].flags = hasNext | hasAck
+	}
+}
+
+// flush adds the bytes of s, of which side d sent f, to its series. f is nil at
+// the end of the capture.
+func (t *tracker) flush(s *stream, f *wire.Frame, d int) {
+	k := keyOf(s.flow())
+	v := t.series.Get(k)
+	if v == nil && f != nil {
+		_, v = t.begin(s.flow(), f.Time)
+	}
+	if v == nil || s.bytes == 0 {
+		return
+	}
+	if f != nil {
+		v.meet(f, d == byClient)
+	}
+	e := &v.episode
+	switch e.outcome {
+	case track.Answered:
+	case track.Open:
+		*e = episode{outcome: track.Answered, first: s.last, detail: "already running"}
+	default:
+		return // an old connection goes on, new ones fail: that is the news
+	}
+	e.bytes += int64(s.bytes)
+	e.last = max(e.last, s.last)
+	e.changed = true
+	s.bytes = 0
+	t.schedule(k, v)
+}
+
+// ended reads a FIN or RST of either side.
+func (t *tracker) ended(f *wire.Frame, out *track.Out) {
+	s, d := t.streams.find(f)
+	if s == nil {
+		return
+	}
+	t.flush(s, f, d)
+	k, v := t.known(s.flow())
+	if v == nil || v.episode.outcome != track.Answered {
+		return
+	}
+	e := &v.episode
+	if complete := f.TCP.Flags&wire.FIN != 0; e.complete != complete {
+		e.complete, e.changed = complete, true
+	}
+	if e.changed && f.Time.Sub(e.told) >= retell {
+		t.tell(k, v, f.Time, out)
+	}
+	t.schedule(k, v)
+}

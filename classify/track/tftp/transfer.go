@@ -1,0 +1,351 @@
+package tftp
+
+import (
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/finding"
+	"github.com/pxescope/pxescope/classify/track"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+// fromServer takes a message to the client's port.
+func (t *tracker) fromServer(k endpoint, x *transfer, f *wire.Frame, m Message, op Op, out *track.Out) {
+	if x.done {
+		return
+	}
+	if f.Src != x.peer {
+		if x.answered || !x.peer.IsMulticast() {
+			t.stray(k, x, f, m, op, out)
+			return
+		}
+		x.peer = f.Src // asked by broadcast, answered by whoever has the file
+	}
+	if x.peerPort != 0 && f.SrcPort != x.peerPort {
+		return // the answer to a repeated request, from a second port; the client ends it with ERROR 5
+	}
+	x.last = f.Time
+	n, ok := m.Number()
+	switch op {
+	case DATA:
+		if ok && x.op == RRQ {
+			t.answer(k, x, f, op, out)
+			t.data(k, x, f, n, out)
+		}
+	case ACK:
+		if ok && x.op == WRQ {
+			t.answer(k, x, f, op, out)
+			t.ack(k, x, f, n, out)
+		}
+	case OACK:
+		t.answer(k, x, f, op, out)
+		t.oack(x, m)
+	case ERROR:
+		if ok && n != errUnknownTID {
+			t.answer(k, x, f, op, out)
+			t.serverError(k, x, f, n, m.Text(), out)
+		}
+	}
+}
+
+// fromClient takes a message from the client's port.
+func (t *tracker) fromClient(k endpoint, x *transfer, f *wire.Frame, m Message, op Op, out *track.Out) {
+	if x.done {
+		return
+	}
+	n, ok := m.Number()
+	if !ok || op == OACK {
+		return
+	}
+	if f.Dst != x.peer && !t.accepted(x, f, op, n, out) {
+		return
+	}
+	if op == ERROR {
+		if n != errUnknownTID {
+			t.clientError(k, x, f, n, m.Text(), out)
+		}
+		return
+	}
+	x.last, x.lastClient = f.Time, f.Time
+	if !x.reacted {
+		x.peerPort = f.DstPort
+		t.react(k, x, out)
+	}
+	switch {
+	case op == ACK && x.op == RRQ:
+		t.ack(k, x, f, n, out)
+	case op == DATA && x.op == WRQ:
+		t.data(k, x, f, n, out)
+	}
+}
+
+// answer notes the first answer of the server, and repetitions of it that the
+// client does not react to.
+func (t *tracker) answer(k endpoint, x *transfer, f *wire.Frame, op Op, out *track.Out) {
+	if x.reacted && x.answered {
+		return
+	}
+	fe := t.fetches.Get(x.fetch)
+	if fe == nil {
+		x.done = true
+		return
+	}
+	if !x.answered {
+		x.answered, x.firstID, x.last = true, f.ID, f.Time
+		t.transfers.SetDeadline(k, f.Time.Add(t.th.TFTPStallQuiet))
+		if fe.saidNoAnswer {
+			fe.saidNoAnswer = false
+			t.withdraw(RuleNoAnswer, fe, out)
+		}
+		fe.npending, fe.wrongAt = 0, 0
+		if fe.phase == asking {
+			fe.phase, fe.reported = answered, false
+		}
+		if x.op == RRQ && op != ERROR {
+			t.served(x.fetch, fe, f.Time, out)
+		}
+		t.schedule(x.fetch, fe)
+	}
+	if fe.phase != answered || op == ERROR || op == DATA && x.b.high > 1 || f.Fragment == wire.Reassembled {
+		return
+	}
+	if fe.answers == 0 {
+		fe.answersAt = f.Time
+	}
+	fe.answers++
+	if fe.answers > 1 {
+		fe.frames = finding.AppendFrame(fe.frames, f.ID)
+	}
+	if fe.answers >= t.th.TFTPStallRepeats {
+		t.repeats(k, x, fe.answersAt, f.Time, out)
+	}
+}
+
+// react notes that the client goes on: an answer reached it.
+func (t *tracker) react(k endpoint, x *transfer, out *track.Out) {
+	x.reacted = true
+	fe := t.fetches.Get(x.fetch)
+	if fe == nil {
+		x.done = true
+		return
+	}
+	if fe.phase == ended {
+		return
+	}
+	fe.phase, fe.reported, fe.port = running, false, k.port
+	stalled := x.stalled || fe.saidStalled && fe.answers >= t.th.TFTPStallRepeats
+	fe.npending, fe.answers, fe.wrongAt = 0, 0, 0
+	if fe.saidNoAnswer { // the capture shows the client only
+		fe.saidNoAnswer = false
+		t.withdraw(RuleNoAnswer, fe, out)
+	}
+	if stalled {
+		t.resumed(k, x, out)
+	}
+	t.schedule(x.fetch, fe)
+}
+
+func (t *tracker) oack(x *transfer, m Message) {
+	if x.b.high > 0 {
+		return
+	}
+	fe := t.fetches.Get(x.fetch)
+	o := m.Options()
+	x.b.oack(o, fe != nil && fe.octet)
+	x.multi = x.multi || o.Multicast
+}
+
+// data takes a block of the sender: the server of a read, the client of a write.
+func (t *tracker) data(k endpoint, x *transfer, f *wire.Frame, raw uint16, out *track.Out) {
+	x.dataID = f.ID
+	b := &x.b
+	if b.data(raw, f.PayloadLen-headerLen, f.Time) {
+		if b.high > 1 && !x.reacted && x.op == RRQ {
+			t.react(k, x, out) // its ACKs are not in the capture
+		}
+		if x.stalled {
+			t.resumed(k, x, out)
+		}
+		if b.pairs >= sorcererRun && b.ackPairs >= sorcererRun && !x.sorcerer {
+			t.apprentice(x, f, out)
+		}
+		if b.complete() {
+			t.complete(k, x, out)
+		}
+		return
+	}
+	x.repeat(f.ID)
+	if x.reacted && int(b.sends) >= t.th.TFTPStallRepeats {
+		t.repeats(k, x, b.sendSince, f.Time, out)
+	}
+}
+
+// ack takes an ACK of the receiver.
+func (t *tracker) ack(k endpoint, x *transfer, f *wire.Frame, raw uint16, out *track.Out) {
+	x.ackID = f.ID
+	b := &x.b
+	if b.ack(raw, f.Time) {
+		if x.stalled {
+			t.resumed(k, x, out)
+		}
+		if b.complete() {
+			t.complete(k, x, out)
+		}
+		return
+	}
+	if b.ackSends > 1 {
+		x.repeat(f.ID)
+	}
+	if x.answered && x.reacted && int(b.idleACKs) >= t.th.TFTPStallRepeats {
+		t.repeats(k, x, b.idleSince, f.Time, out)
+	}
+}
+
+func (x *transfer) repeat(id capture.FrameID) {
+	if int(x.nrepeat) < len(x.repeatIDs) {
+		x.repeatIDs[x.nrepeat] = id
+		x.nrepeat++
+		return
+	}
+	x.repeatIDs[len(x.repeatIDs)-1] = id
+}
+
+// complete ends a transfer of which every block arrived.
+func (t *tracker) complete(k endpoint, x *transfer, out *track.Out) {
+	t.countCompleted(k, x)
+	x.done, x.whole = true, true
+	fe := t.fetches.Get(x.fetch)
+	if fe == nil {
+		return
+	}
+	fe.phase, fe.restarts = ended, 0
+	if fe.saidStalled {
+		fe.saidStalled = false
+		t.withdraw(RuleStalled, fe, out)
+	}
+	if fe.saidLimit {
+		fe.saidLimit = false
+		t.withdraw(RuleSizeLimit, fe, out)
+	}
+	if fe.saidWrong && !fe.wrongTaken {
+		t.wrongSource(fe, finding.Note, "a later try was answered by the server itself", x.last, out)
+	}
+	if fe.saidError {
+		fe.saidError = false
+		t.withdraw(RuleError, fe, out)
+	}
+	t.exchange(fe, x, track.Answered, out, "")
+}
+
+// clientError takes an ERROR of the client: it wants no more of this transfer.
+func (t *tracker) clientError(k endpoint, x *transfer, f *wire.Frame, code uint16, text []byte, out *track.Out) {
+	x.last, x.lastClient = f.Time, f.Time
+	fe := t.fetches.Get(x.fetch)
+	if fe == nil || fe.phase == ended {
+		x.done = true
+		return
+	}
+	if x.b.final > 0 && x.b.behind == 0 && code == errUndefined { // closes the file in the place of the last ACK
+		t.complete(k, x, out)
+		return
+	}
+	x.done, fe.phase = true, ended
+	fe.npending, fe.answers, fe.wrongAt = 0, 0, 0
+	fe.abort = x.b.acked <= 0 && x.op == RRQ
+	fe.abortAt, fe.abortCode, fe.abortText, fe.abortID = f.Time, code, clip(text), f.ID
+	fe.frames = finding.AppendFrame(fe.frames, f.ID)
+	switch {
+	case x.b.atLimit():
+		t.sizeLimit(fe, x, "broken off by the client", f.Time, out)
+	case code == errUndefined:
+	case code == errOptionRefused:
+		if fe.abort {
+			fe.probeAt = f.Time.Add(t.th.SizeProbe)
+		}
+	default:
+		t.refused(x.fetch, fe, f, code, text, true)
+	}
+	t.exchange(fe, x, track.Answered, out, "broken off by the client: "+errorName(code, fe.abortText))
+	t.schedule(x.fetch, fe)
+}
+
+// serverError takes an ERROR of the server.
+func (t *tracker) serverError(k endpoint, x *transfer, f *wire.Frame, code uint16, text []byte, out *track.Out) {
+	fe := t.fetches.Get(x.fetch)
+	if fe == nil || fe.phase == ended {
+		x.done = true
+		return
+	}
+	if x.b.final > 0 && x.b.behind == 0 && x.reacted {
+		t.complete(k, x, out) // the server missed the last ACK and gave up
+		return
+	}
+	x.done, fe.phase = true, ended
+	fe.npending, fe.wrongAt = 0, 0
+	fe.frames = finding.AppendFrame(fe.frames, f.ID)
+	x.firstID = 0
+	if x.b.atLimit() {
+		t.sizeLimit(fe, x, "broken off by the server", f.Time, out)
+	} else if !t.garbageRefused(fe, f, code, out) {
+		missing := notFound(code, text)
+		if fe.file.list != listNone && x.op == RRQ && x.b.high == 0 && (missing || code == errUndefined || code == errAccess) {
+			t.miss(x.fetch, fe, f, code, text, out)
+		} else {
+			t.refused(x.fetch, fe, f, code, text, false)
+		}
+	}
+	t.exchangeRefused(fe, x, errorName(code, clip(text)), out)
+	t.schedule(x.fetch, fe)
+}
+
+// refused keeps an ERROR for judgement: a retry or an alternative may follow.
+func (t *tracker) refused(key fetchKey, fe *fetch, f *wire.Frame, code uint16, text []byte, byClient bool) {
+	if fe.judgeAt == 0 {
+		fe.judgeAt = f.Time.Add(t.th.TFTPSibling)
+		if !fe.saidError {
+			fe.errCount, fe.errFirst, fe.errFrames = 0, f.Time, nil
+		}
+	}
+	fe.errCode, fe.errText, fe.errClient, fe.errAt = code, clip(text), byClient, f.Time
+	fe.errCount++
+	if len(fe.frames) >= 2 {
+		fe.errFrames = finding.AppendFrame(fe.errFrames, fe.frames[len(fe.frames)-2])
+	}
+	fe.errFrames = finding.AppendFrame(fe.errFrames, f.ID)
+	t.asked(key.client).missed(key)
+}
+
+// served notes that a file is there: misses of which it is an alternative are
+// no longer held against the server.
+func (t *tracker) served(key fetchKey, fe *fetch, at capture.Time, out *track.Out) {
+	c := t.asked(key.client)
+	c.served++
+	kept := 0
+	for _, m := range c.misses[:c.nmisses] {
+		other := t.fetches.Get(m)
+		if other == nil || other.judgeAt == 0 {
+			continue
+		}
+		if !alternatives(other.name, fe.name) {
+			c.misses[kept] = m
+			kept++
+			continue
+		}
+		other.judgeAt = 0
+		if other != fe {
+			t.alternativeFound(other, fe, at, out)
+			t.schedule(m, other)
+		}
+	}
+	c.nmisses = kept
+	if fe.saidGarbage {
+		fe.saidGarbage = false
+		t.withdraw(RuleNameGarbage, fe, out)
+	}
+	if fe.file.list != listNone {
+		t.listFound(key, fe, at, out)
+	}
+	n := t.servers.Get(key.server)
+	if n == nil {
+		n = t.servers.Put(key.server)
+	}
+	n.add(fe.name)
+}

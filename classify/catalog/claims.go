@@ -8,12 +8,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// claims reads protocol, ports, source_ports and program of a service.
-func (l *loader) claims(s *loaded, given map[string]*yaml.Node) {
+// claims reads protocol, ports, source_ports and program of a service. Where
+// an unknown field was mistyped, what seems missing is not reported on top.
+func (l *loader) claims(s *loaded, given map[string]*yaml.Node, mistyped bool) {
 	protocol, ports := given["protocol"], given["ports"]
 	switch {
+	case protocol != nil && ports == nil && mistyped:
 	case protocol != nil && ports == nil:
 		l.fail(protocol.Line, "protocol: without ports; give both")
+	case ports != nil && protocol == nil && mistyped:
 	case ports != nil && protocol == nil:
 		l.fail(ports.Line, "ports: without protocol; give tcp, udp or tcp/udp")
 	case ports != nil:
@@ -21,11 +24,9 @@ func (l *loader) claims(s *loaded, given map[string]*yaml.Node) {
 		s.Ports = l.ports(l.protocols(protocol), ports)
 	}
 	if n := given["source_ports"]; n != nil {
-		r, ok := l.portRange("source_ports", n.Line, n.Value)
-		switch {
-		case n.Kind != yaml.ScalarNode:
+		if n.Kind != yaml.ScalarNode {
 			l.fail(n.Line, "source_ports: not a port or range, such as 1-1023")
-		case ok:
+		} else if r, ok := l.portRange("source_ports", n.Line, n.Value); ok {
 			s.ClientPorts = r
 		}
 		if ports == nil { // what is claimed anew is this file's claim
@@ -105,6 +106,9 @@ func (l *loader) portRange(field string, line int, text string) (Range, bool) {
 	first, last, dash := strings.Cut(text, "-")
 	if !dash {
 		last = first
+	} else if first == "" || last == "" {
+		l.fail(line, "%s: %q is not a port (1-65535)", field, text)
+		return Range{}, false
 	}
 	a, okA := l.port(field, line, strings.TrimSpace(first))
 	if !okA {

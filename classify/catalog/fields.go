@@ -80,8 +80,9 @@ func (l *loader) service(n *yaml.Node) {
 	} else {
 		s.Service = Service{ID: id, Name: id, Platforms: on(Generic), Answer: Answered}
 	}
+	mistyped := len(l.errs) > before
 	l.describe(&s, given)
-	l.claims(&s, given)
+	l.claims(&s, given, mistyped)
 	if known == nil && len(l.errs) == before {
 		switch {
 		case given["phase"] == nil:

@@ -55,17 +55,31 @@ func Load(name string, data []byte, base *Catalog) (*Catalog, error) {
 		l.service(n)
 	}
 	if len(l.errs) > 0 {
-		return nil, errors.Join(l.errs...)
+		slices.SortStableFunc(l.errs, func(a, b *fieldError) int { return a.line - b.line })
+		all := make([]error, len(l.errs))
+		for i, e := range l.errs {
+			all[i] = e
+		}
+		return nil, errors.Join(all...)
 	}
 	return l.build()
 }
+
+// A fieldError is what is wrong on one line.
+type fieldError struct {
+	file string
+	line int
+	text string
+}
+
+func (e *fieldError) Error() string { return fmt.Sprintf("%s:%d: %s", e.file, e.line, e.text) }
 
 type loader struct {
 	file  string
 	base  *Catalog
 	load  int
 	added []loaded
-	errs  []error
+	errs  []*fieldError
 }
 
 // loaded is a service of the file and where it stands.
@@ -78,8 +92,8 @@ func (l *loader) fail(line int, format string, args ...any) {
 	l.errs = append(l.errs, l.at(line, format, args...))
 }
 
-func (l *loader) at(line int, format string, args ...any) error {
-	return fmt.Errorf("%s:%d: %s", l.file, line, fmt.Sprintf(format, args...))
+func (l *loader) at(line int, format string, args ...any) *fieldError {
+	return &fieldError{l.file, line, fmt.Sprintf(format, args...)}
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)

@@ -95,6 +95,19 @@ func (c *Catalog) Lookup(proto uint8, srcPort, dstPort uint16) (i Index, toServe
 	return Index(e), toServer && e != 0
 }
 
+// Port is the port by which Lookup decided: the catalog's side of the
+// conversation, in both directions. 0 when neither port is in the catalog.
+func (c *Catalog) Port(proto uint8, srcPort, dstPort uint16) uint16 {
+	t := c.Table(proto)
+	switch {
+	case t == nil || t[srcPort]|t[dstPort] == 0:
+		return 0
+	case t[srcPort].Rank() > t[dstPort].Rank():
+		return srcPort
+	}
+	return dstPort
+}
+
 func (c *Catalog) special(proto Proto, e Entry, other, srcPort, dstPort uint16, toServer bool) (Index, bool) {
 	port := dstPort
 	if !toServer {

@@ -74,3 +74,24 @@ func TestLookup(t *testing.T) {
 		})
 	}
 }
+
+func TestPort(t *testing.T) {
+	for _, tt := range []struct {
+		proto    Proto
+		src, dst uint16
+		want     uint16
+	}{
+		{UDP, 68, 67, 67},
+		{UDP, 67, 68, 67},
+		{UDP, 387, 68, 68},
+		{TCP, 2049, 782, 2049},
+		{TCP, 782, 2049, 2049},
+		{TCP, 5255, 40000, 5255},
+		{UDP, 40000, 40001, 0},
+		{132, 80, 80, 0},
+	} {
+		if got := Default().Port(uint8(tt.proto), tt.src, tt.dst); got != tt.want {
+			t.Errorf("%s %d -> %d: got port %d, want %d", tt.proto, tt.src, tt.dst, got, tt.want)
+		}
+	}
+}

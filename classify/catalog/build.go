@@ -27,7 +27,7 @@ func (c *Catalog) claimPorts() error {
 		s := &c.services[i]
 		for _, p := range s.Ports {
 			if p.First == 0 || p.Last < p.First || p.Proto != TCP && p.Proto != UDP {
-				return fmt.Errorf("service %q: %s is no claim on ports", s.ID, p)
+				return fmt.Errorf("service %q: %s/%d-%d is no claim on ports", s.ID, p.Proto, p.First, p.Last)
 			}
 			for n := int(p.First); n <= int(p.Last); n++ {
 				k := portKey{p.Proto, uint16(n)}

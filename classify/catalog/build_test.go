@@ -12,9 +12,9 @@ func TestNewErrors(t *testing.T) {
 		{"id twice", []Service{one("a"), one("a")}, `service "a": the id is taken`},
 		{"two owners", []Service{one("a", tcp(80)), one("b", tcpRange(79, 81))}, `services "a" and "b" both claim tcp/80`},
 		{"two listed", []Service{one("a", tcp(80).as(Listed)), one("b", tcp(80).as(Listed))}, `services "a" and "b" both claim tcp/80`},
-		{"port 0", []Service{one("a", tcp(0))}, `service "a": tcp/0 is no claim on ports`},
+		{"port 0", []Service{one("a", tcp(0))}, `service "a": tcp/0-0 is no claim on ports`},
 		{"backwards", []Service{one("a", tcpRange(9, 8))}, `service "a": tcp/9-8 is no claim on ports`},
-		{"no protocol", []Service{one("a", Port{Range: Range{1, 1}})}, `service "a": 0/1 is no claim on ports`},
+		{"no protocol", []Service{one("a", Port{Range: Range{1, 1}})}, `service "a": 0/1-1 is no claim on ports`},
 		{"program", []Service{{ID: "a", Programs: []uint32{7}}, {ID: "b", Programs: []uint32{7}}}, `services "a" and "b" both claim RPC program 7`},
 		{"too many", make([]Service, 256), `256 services: a catalog holds 255 at most`},
 	} {

@@ -12,7 +12,8 @@ import (
 // port that mirrors both directions, on several interfaces, before and after a
 // router, with and without a tag. Two frames are copies when addresses, ports,
 // IP id and payload agree within the window; MACs, tags and TTL may differ.
-// The payload is compared by its length, its first 64 and last 8 bytes.
+// The payload is compared by its length, its first 64 and last 8 bytes; of DHCP
+// by its first 576.
 type Copies struct {
 	window time.Duration
 	ring   [copyRing]copyMark
@@ -60,6 +61,8 @@ func (c *Copies) Seen(f *wire.Frame) bool {
 // Share is copies over frames asked about, 0 when there were none.
 func (c *Copies) Share() (copies, seen uint64) { return c.copies, c.seen }
 
+func isDHCP(port uint16) bool { return port == 67 || port == 68 || port == 4011 }
+
 // fingerprint is a 64-bit multiplicative hash; collisions would need equal
 // 5-tuples in practice, because the hash is only trusted within the window.
 func fingerprint(f *wire.Frame) uint64 {
@@ -85,7 +88,13 @@ func fingerprint(f *wire.Frame) uint64 {
 		mix(uint64(f.ICMP.Type)<<40 | uint64(f.ICMP.Code)<<32 | uint64(f.ICMP.Rest))
 	}
 	p := f.Payload
-	for n := min(len(p), 64); n >= 8; n -= 8 {
+	head := 64
+	if f.Proto == wire.ProtoUDP && (isDHCP(f.SrcPort) || isDHCP(f.DstPort)) {
+		// OFFER and ACK of one exchange may differ in a single byte behind 240
+		// others, and ISC dhcpd and Kea send both with IP id 0.
+		head = 576
+	}
+	for n := min(len(p), head); n >= 8; n -= 8 {
 		mix(binary.LittleEndian.Uint64(p))
 		p = p[8:]
 	}

@@ -3,7 +3,8 @@
 //
 // The one invariant: a broken or cut packet is data, never an error. Decode
 // fills what it could read and says in Frame.Stop why it went no further.
-// Decode allocates nothing.
+// Decode allocates nothing, but for the buffers that hold IP fragments, which
+// are bounded and used again.
 package wire
 
 import "github.com/pxescope/pxescope/capture"
@@ -165,7 +166,8 @@ type ARP struct {
 // A Fragment says which part of an IP datagram a frame carries.
 type Fragment uint8
 
-// Fragment kinds.
+// Fragment kinds. What a First holds comes again in the Reassembled frame of
+// the same Datagram, when that completes: who reads messages skips First.
 const (
 	Whole       Fragment = iota // not fragmented
 	First                       // offset 0, more follow: ports are valid, the payload is partial

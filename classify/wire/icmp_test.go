@@ -66,6 +66,7 @@ func TestDecodeICMP(t *testing.T) {
 func TestDecodeICMPv6(t *testing.T) {
 	quote := udp6(547, "sol")
 	hop := ip6(0, cat(hx("11 00 01 04 00000000"), udp6(547, "sol")[40:]))
+	ah := ip6(51, cat(hx("11 01 0000 00000100 00000001"), udp6(547, "sol")[40:]))
 	firstFragment := ip6(44, cat(hx("11 00 0001 00000001"), udp6(547, "sol")[40:]))
 	laterFragment := ip6(44, cat(hx("11 00 0009 00000001"), udp6(547, "sol")[40:]))
 	quoted := wire.Flow{Src: client6Addr, Dst: server6Addr, SrcPort: 40000, DstPort: 547, Proto: wire.ProtoUDP}
@@ -83,6 +84,8 @@ func TestDecodeICMPv6(t *testing.T) {
 		{name: "MTU of a jumbogram", data: message("02 00 0000 00100000", quote[:39]), want: want(wire.ICMP{Type: 2, MTU: 65535, Rest: 0x100000}, quote[:39])},
 		{name: "extension header in the quote", data: message("03 00 0000 00000000", hop),
 			want: want(wire.ICMP{Type: 3, HasQuote: true, Quote: quoted, QuoteLen: 59, QuoteData: []byte("sol")}, hop)},
+		{name: "authentication header in the quote", data: message("03 00 0000 00000000", ah),
+			want: want(wire.ICMP{Type: 3, HasQuote: true, Quote: quoted, QuoteLen: 63, QuoteData: []byte("sol")}, ah)},
 		{name: "first fragment quoted", data: message("03 01 0000 00000000", firstFragment),
 			want: want(wire.ICMP{Type: 3, Code: 1, HasQuote: true, Quote: quoted, QuoteLen: 59, QuoteData: []byte("sol")}, firstFragment)},
 		{name: "later fragment quoted", data: message("03 01 0000 00000000", laterFragment),

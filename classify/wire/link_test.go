@@ -89,6 +89,9 @@ func TestDecodePPP(t *testing.T) {
 		{name: "HDLC PPP", link: capture.LinkPPPHDLC, data: cat(hx("ff03 0021"), ip), want: plain},
 		{name: "Cisco HDLC", link: capture.LinkPPPHDLC, data: cat(hx("0f00 0800"), ip), want: plain},
 		{name: "Cisco HDLC multicast", link: capture.LinkPPPHDLC, data: cat(hx("8f00 86dd"), udp6(547, "sol")), want: udpOver6(547, "sol")},
+		{name: "Cisco keepalive", link: capture.LinkPPPHDLC, data: hx("8f00 8035 00000002"), want: wire.Frame{EtherType: 0x8035, Stop: wire.StopEtherType, Payload: hx("00000002"), PayloadLen: 4}},
+		{name: "Cisco HDLC with a SAP", link: capture.LinkPPPHDLC, data: hx("0f00 00fe 00"), want: wire.Frame{Stop: wire.StopEtherType, Payload: hx("00"), PayloadLen: 1}},
+		{name: "HDLC empty", link: capture.LinkPPPHDLC, data: nil, want: wire.Frame{Stop: wire.StopLinkShort}},
 		{name: "HDLC cut", link: capture.LinkPPPHDLC, data: hx("0f00 08"), want: wire.Frame{Stop: wire.StopLinkShort}},
 	})
 }

@@ -75,7 +75,7 @@ func (d *Decoder) udp(f *Frame, b []byte, cut int) {
 	if f.Fragment == First {
 		return
 	}
-	if cut == 0 && (n == len(b) || n == 0) {
+	if cut == 0 && n == len(b) {
 		f.l4 = b
 	}
 	switch f.DstPort {

@@ -87,13 +87,14 @@ func TestDecodeIPTunnels(t *testing.T) {
 	arp := wire.Frame{EtherType: wire.EtherARP, ARP: wire.ARP{Op: 2, SenderMAC: clientMAC, TargetMAC: serverMAC, Sender: clientAddr, Target: serverAddr}}
 	gre := func(header string, body []byte) []byte { return between(47, cat(hx(header), body)) }
 	ospf := eth(0x0800, ip4(89, []byte("ospf")))
-	nested := func(n int) []byte {
-		b := l3(inner)
+	wrap := func(n int, b []byte) []byte {
 		for range n {
-			b = l3(between(4, b))
+			b = between(4, l3(b))
 		}
-		return between(4, b)
+		return b
 	}
+	nested := func(n int) []byte { return wrap(n, between(4, l3(inner))) }
+	inFour := func(proto uint8, b []byte) []byte { return wrap(4, between(proto, b)) }
 	type3 := `1000 22eb 00000001 // sequence number
 		2064 0033  00000000 0000` // version 2, VLAN 100; session 51; timestamp, group tag
 
@@ -107,7 +108,12 @@ func TestDecodeIPTunnels(t *testing.T) {
 		{name: "IP in IP, empty", data: between(4, nil), want: outerIP(4, wire.StopTunnelShort, nil)},
 		{name: "IP in IP, damaged", data: between(4, hx("55")), want: in(wire.IPIP, 0, wire.Frame{EtherType: 0x0800, Stop: wire.StopIPShort})},
 		{name: "four tunnels", data: nested(3), want: in(wire.IPIP, 0, v4)},
-		{name: "five tunnels", data: nested(4), want: with(in(wire.IPIP, 0, outerIP(4, wire.StopTunnelDepth, l3(inner))), func(f *wire.Frame) {})},
+		{name: "five tunnels", data: nested(4), want: in(wire.IPIP, 0, outerIP(4, wire.StopTunnelDepth, l3(inner)))},
+		{name: "VXLAN in four tunnels", data: inFour(17, cat(udpHeader(40000, 4789, uint16(16+len(inner))), hx("08 000000 00002a 00"), inner)),
+			want: in(wire.IPIP, 0, with(outerUDP(4789, cat(hx("08 000000 00002a 00"), inner)), func(f *wire.Frame) { f.Stop = wire.StopTunnelDepth }))},
+		{name: "GRE in four tunnels", data: inFour(47, cat(hx("0000 0800"), l3(inner))), want: in(wire.IPIP, 0, outerIP(47, wire.StopTunnelDepth, cat(hx("0000 0800"), l3(inner))))},
+		{name: "ERSPAN in four tunnels", data: inFour(47, cat(hx("0000 88be"), inner)), want: in(wire.IPIP, 0, outerIP(47, wire.StopTunnelDepth, inner))},
+		{name: "MPLS in four tunnels", data: inFour(137, cat(hx("00010140"), l3(inner))), want: in(wire.IPIP, 0, outerIP(137, wire.StopTunnelDepth, l3(inner)))},
 
 		{name: "GRE with IPv4", data: gre("0000 0800", l3(inner)), want: in(wire.GRE, 0, v4)},
 		{name: "GRE with IPv6", data: gre("0000 86dd", udp6(547, "sol")), want: in(wire.GRE, 0, v6)},

@@ -1,0 +1,207 @@
+package dhcp
+
+import (
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/finding"
+	"github.com/pxescope/pxescope/classify/site"
+	"github.com/pxescope/pxescope/classify/track"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+// Limits of the state. A client takes 1 to 3 KB with its evidence and leases,
+// a transaction about 150 bytes, so the tracker stays below 100 MB whatever
+// arrives.
+//
+// Clients live in two tables: a flood of made-up addresses fills the first one
+// and pushes out other strangers only; a machine that got an ACK is in the
+// second one, which only a server's pool can fill.
+const (
+	maxStrangers    = 1 << 14 // clients without an ACK so far
+	maxKnown        = 1 << 14 // clients with one
+	maxTransactions = 1 << 16
+	maxAddresses    = 1 << 14 // address to client
+)
+
+type tracker struct {
+	cfg *track.Config
+	th  *site.Thresholds
+	opt Options
+
+	servers      *Servers
+	transactions transactions
+	strangers    *track.Table[clientKey, *client]
+	known        *track.Table[clientKey, *client]
+	addrs        *track.Table[addrKey, clientKey]
+	spare        *client // the last one evicted, to be used again
+	evicted      uint64  // clients dropped with something still to be judged
+
+	awaited    int  // clients whose next step would take a finding back
+	sawTraffic bool // something else than DHCP was captured, so it could be
+	noOffers   noOfferReports
+	relays     relays
+	offload    offload
+}
+
+// An addrKey finds a client by its address. Addresses repeat across VLANs.
+type addrKey struct {
+	addr wire.Addr
+	vlan uint16
+}
+
+func newTracker(cfg *track.Config) *tracker {
+	t := &tracker{cfg: cfg, th: &cfg.Site.Thresholds, servers: newServers(cfg)}
+	t.transactions.init()
+	evict := func(_ clientKey, c **client) { t.evict(*c) }
+	t.strangers = track.NewTable(maxStrangers, evict)
+	t.known = track.NewTable(maxKnown, evict)
+	t.addrs = track.NewTable[addrKey, clientKey](maxAddresses, nil)
+	return t
+}
+
+func (t *tracker) evict(c *client) {
+	if c.deadline() != track.Never {
+		t.evicted++
+	}
+	t.stopAwaiting(c)
+	t.spare = c
+}
+
+// Frame implements track.Tracker.
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
+	switch {
+	case f.ARP.Op != 0:
+		t.arp(f, out)
+	case f.IPVersion == 0:
+		t.servers.Link(f, out)
+	case f.Proto == wire.ProtoICMP:
+		t.icmp(f, out)
+	case f.Proto != wire.ProtoUDP:
+	case isDHCP(f.SrcPort) || isDHCP(f.DstPort):
+		t.datagram(f, out)
+	case f.DstPort == portTFTP:
+		t.sawTraffic = true
+		t.alive(f.SrcMAC, f.Src, f.VLAN(), out)
+	}
+}
+
+func isDHCP(port uint16) bool { return port == PortServer || port == PortClient || port == PortPXE }
+
+func (t *tracker) datagram(f *wire.Frame, out *track.Out) {
+	m := Message(f.Payload)
+	if !m.Valid() {
+		return
+	}
+	if f.Fragment == wire.First {
+		// The datagram is read when its last fragment comes; should that be
+		// lost, a reply was sent all the same.
+		if m.Op() == BootReply && !f.Copy {
+			t.halfReply(f, m)
+		}
+		return
+	}
+	t.opt.Parse(m, f.PayloadLen)
+	o := &t.opt
+	hw := hardware(m, o)
+	x := t.transactions.message(f, m, o, hw)
+	if f.Copy {
+		t.sighting(f, m, o, hw, x)
+		return
+	}
+	t.servers.Message(f, m, o, out)
+	switch {
+	case o.Type() == 0 && o.Cut():
+		if m.Op() == BootReply {
+			t.halfReply(f, m)
+		}
+	case m.Op() == BootRequest:
+		t.request(f, m, o, hw, x, out)
+	default:
+		t.reply(f, m, o, hw, x, out)
+	}
+}
+
+// halfReply is a reply of which only the fixed fields are known. It proves
+// that somebody answers this client.
+func (t *tracker) halfReply(f *wire.Frame, m Message) {
+	hw := hardware(m, nil)
+	c := t.replyTo(f, hw, m.XID(), t.transactions.get(m.XID(), hw))
+	if c == nil {
+		return
+	}
+	c.burst.unreadable = true
+	c.burst.waiting.clear()
+	for _, a := range c.attempts {
+		if a != nil && a.xid == m.XID() {
+			a.waiting.clear()
+			a.unreadable = true
+		}
+	}
+	t.schedule(c)
+}
+
+// Deadline implements track.Tracker.
+func (t *tracker) Deadline() capture.Time {
+	return min(t.strangers.Deadline(), t.known.Deadline())
+}
+
+// Expire implements track.Tracker.
+func (t *tracker) Expire(now capture.Time, out *track.Out) {
+	expired := func(_ clientKey, v **client, at capture.Time) {
+		c := *v
+		t.overdue(c, at, out)
+		t.schedule(c)
+	}
+	for {
+		s, k := t.strangers.Deadline(), t.known.Deadline()
+		if min(s, k) > now {
+			return
+		}
+		if s <= k {
+			t.strangers.Expire(s, expired)
+		} else {
+			t.known.Expire(k, expired)
+		}
+	}
+}
+
+// overdue judges whatever of c has reached its deadline.
+func (t *tracker) overdue(c *client, now capture.Time, out *track.Out) {
+	t.burstOverdue(c, now, out)
+	for _, a := range c.attempts {
+		if a != nil && a.waiting.next() <= now {
+			t.attemptOverdue(c, a, now, out)
+		}
+	}
+	t.nakOverdue(c, now, out)
+	t.loadOverdue(c, now, out)
+}
+
+// Finish implements track.Tracker.
+func (t *tracker) Finish(end capture.Time, out *track.Out) {
+	finish := func(_ clientKey, v **client, _ capture.Time) {
+		t.burstFinish(*v, end, out)
+		for _, a := range (*v).attempts {
+			if a != nil {
+				t.attemptFinish(*v, a, end, out)
+			}
+		}
+		t.nakFinish(*v, end, out)
+	}
+	t.known.Each(finish)
+	t.strangers.Each(finish)
+	t.noOffers.finish(end, out)
+	t.servers.Finish(end, out)
+}
+
+// Count implements track.Tracker.
+func (t *tracker) Count(c *track.Counts) { t.transactions.count(&c.DHCP4) }
+
+// Evicted implements track.Tracker.
+func (t *tracker) Evicted() uint64 {
+	return t.evicted + t.transactions.evicted + t.servers.Evicted()
+}
+
+// endpoint is c as the node of a finding or the client of an exchange.
+func (c *client) endpoint() finding.Endpoint {
+	return finding.Endpoint{MAC: c.mac, Addr: c.addr, Port: PortClient}
+}

@@ -241,8 +241,13 @@ type leaseKey struct {
 	seg          segmentKey
 }
 
-// A holder is who was given an address last.
+// A holder is who was given an address: the last client, and the one before.
 type holder struct {
+	now, before grantee
+	said        finding.Severity
+}
+
+type grantee struct {
 	mac    wire.MAC
 	server wire.Addr
 	at     capture.Time
@@ -261,45 +266,59 @@ func (s *Servers) give(f *wire.Frame, m Message, o *Options, c *caller, v *serve
 		return
 	}
 	k := s.leaseKey(f, m, m.YIAddr())
-	now := holder{mac: mac, server: v.key.id, at: f.Time, frame: f.ID, acked: o.Type() == Ack}
-	was := s.leases.Get(k)
-	if was == nil {
-		*s.leases.Put(k) = now
+	h := s.leases.Get(k)
+	if h == nil {
+		h = s.leases.Put(k)
+	}
+	g := grantee{mac: mac, server: v.key.id, at: f.Time, frame: f.ID, acked: o.Type() == Ack}
+	if h.now.mac == mac {
+		g.acked = g.acked || h.now.acked
+	} else {
+		h.before, h.said = h.now, finding.OK
+	}
+	h.now = g
+	if !s.collides(h, c) {
 		return
 	}
-	old := *was
-	now.acked = now.acked || old.mac == mac && old.acked
-	*was = now
-	if old.mac == mac || f.Time.Sub(old.at) > leaseReuse {
-		return
-	}
-	first := s.callers.Get(old.mac)
-	switch {
-	case first == nil: // a probe, or one that said nothing here: it cannot be judged
-		return
-	case !old.acked && !first.chosen.IsZero() && first.chosen != old.server:
-		return // it took another offer, so the address was free again
-	case c != nil && c.uuid && first.uuid && c.guid == first.guid:
-		return // ports of one machine, or its clone: that has a rule
-	case c != nil && c.id != [16]byte{} && c.id == first.id:
-		return
-	}
-	sev := finding.Warning
-	what := "was offered"
-	if old.acked && now.acked {
+	sev, what := finding.Warning, "was offered"
+	if h.before.acked && g.acked {
 		sev, what = finding.Error, "got"
 	}
+	if sev <= h.said {
+		return
+	}
+	h.said = sev
+	old := &h.before
 	out.Find(finding.Finding{
 		Rule: RuleIdentityCollision, Subject: "address " + m.YIAddr().String(), Severity: sev, Confidence: finding.Certain,
 		Node: finding.Endpoint{MAC: mac, Addr: m.YIAddr()}, Server: v.endpoint(), VLAN: f.VLAN(), Iface: f.Iface,
 		Summary: fmt.Sprintf("%s %s, which %s had been given %.1f s before", what, m.YIAddr(), old.mac, f.Time.Sub(old.at).Seconds()),
 		Facts: []finding.Fact{
 			{Key: "address", Value: m.YIAddr().String()}, {Key: "macs", Value: []string{mac.String(), old.mac.String()}},
-			{Key: "servers", Value: []string{v.key.id.String(), old.server.String()}},
-			{Key: "acked", Value: []string{fmt.Sprint(now.acked), fmt.Sprint(old.acked)}},
+			{Key: "servers", Value: []string{v.key.id.String(), old.server.String()}}, {Key: "both_acked", Value: sev == finding.Error},
 		},
 		Frames: []capture.FrameID{old.frame, f.ID}, First: old.at, Last: f.Time,
 	})
+}
+
+// collides reports whether the address of h is in the hands of two machines; c
+// is the client that has it now.
+func (s *Servers) collides(h *holder, c *caller) bool {
+	if h.before.mac.IsZero() || h.now.at.Sub(h.before.at) > leaseReuse {
+		return false
+	}
+	first := s.callers.Get(h.before.mac)
+	switch {
+	case first == nil: // one that said nothing here: it cannot be judged
+		return false
+	case !h.before.acked && !first.chosen.IsZero() && first.chosen != h.before.server:
+		return false // it took another offer, so the address was free again
+	case c != nil && c.uuid && first.uuid && c.guid == first.guid:
+		return false // ports of one machine, or its clone: that has a rule
+	case c != nil && c.id != [16]byte{} && c.id == first.id:
+		return false
+	}
+	return true
 }
 
 // free takes back an address that its client gave up.
@@ -309,7 +328,7 @@ func (s *Servers) free(f *wire.Frame, m Message, o *Options) {
 		a = o.Addr(OptRequestedAddr)
 	}
 	k := s.leaseKey(f, m, a)
-	if h := s.leases.Get(k); h != nil && h.mac == m.CHAddr() {
+	if h := s.leases.Get(k); h != nil && h.now.mac == m.CHAddr() {
 		s.leases.Delete(k)
 	}
 }

@@ -18,7 +18,8 @@ type blocks struct {
 	window  uint16 // blocks per ACK (RFC 7440)
 	roll    roll
 
-	sends      uint16 // how often the highest DATA was sent
+	dataSends  uint16 // how often the highest DATA was sent
+	sends      uint16 // of these, since the last ACK that was progress, and one
 	ackSends   uint16 // how often the highest ACK was sent
 	idleACKs   uint16 // of these, since the last DATA
 	behind     uint16 // repeated ACKs below the highest DATA, since it was first sent
@@ -80,18 +81,18 @@ func (b *blocks) data(raw uint16, n int, now capture.Time) (progress bool) {
 	b.idleACKs = 0
 	if i <= b.high {
 		if i == b.high {
-			b.sends = inc(b.sends)
+			b.dataSends, b.sends = inc(b.dataSends), inc(b.sends)
 		}
 		b.repeated++
 		return false
 	}
-	if b.sends >= 2 {
+	if b.dataSends >= 2 {
 		b.pairs = inc(b.pairs)
 	} else {
 		b.pairs = 0
 	}
 	b.high, b.highRaw, b.highLen = i, raw, int32(n)
-	b.sends, b.behind, b.sendSince = 1, 0, now
+	b.dataSends, b.sends, b.behind, b.sendSince = 1, 1, 0, now
 	if b.highLen > b.size { // the OACK that said so is not in the capture
 		b.size = b.highLen
 	}
@@ -116,6 +117,9 @@ func (b *blocks) ack(raw uint16, now capture.Time) (progress bool) {
 			b.ackPairs = 0
 		}
 		b.acked, b.ackSends = i, 1
+		if b.sends > 1 {
+			b.sends, b.sendSince = 1, now
+		}
 		b.idleACKs, b.idleSince = 1, now
 		return true
 	}

@@ -91,7 +91,7 @@ type Request struct {
 // Request reads an RRQ or WRQ; what is missing is empty.
 func (m Message) Request() (r Request) {
 	if len(m) < opLen {
-		return r
+		return Request{Options: parseOptions(nil)}
 	}
 	rest := []byte(m[opLen:])
 	var file, mode bool

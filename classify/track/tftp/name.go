@@ -183,7 +183,7 @@ func alternatives(a, b string) bool {
 	if x.kind == kindKernel {
 		return stem(path.Base(pa)) == stem(path.Base(pb))
 	}
-	return path.Ext(pa) == path.Ext(pb)
+	return path.Ext(pa) != "" && path.Ext(pa) == path.Ext(pb)
 }
 
 // stem is the word that a kernel's or ramdisk's name starts with.

@@ -11,7 +11,8 @@ import (
 	"github.com/pxescope/pxescope/classify/track"
 )
 
-// slowBlock is the time per block from which a transfer is called slow.
+// slowBlock is the time per block from which a transfer without losses is
+// called slow: the path is long and the blocks are small (field catalogue 4.4).
 const slowBlock = 200 * time.Millisecond
 
 func (fe *fetch) op() Op {
@@ -119,7 +120,7 @@ func detail(fe *fetch, x *transfer, note string) string {
 		if b.repeated > 0 {
 			words = append(words, plural(int(b.repeated), "retransmission", "retransmissions"))
 		}
-		if d := x.last.Sub(fe.first); b.high >= 10 && d/time.Duration(b.high) > slowBlock {
+		if d := x.last.Sub(fe.first); b.high >= 10 && b.repeated == 0 && d/time.Duration(b.high) > slowBlock {
 			words = append(words, fmt.Sprintf("%v per block", (d/time.Duration(b.high)).Round(time.Millisecond)))
 		}
 	} else if x != nil && x.b.tsize > 0 {

@@ -250,6 +250,12 @@ func (t *tracker) finishTransfer(k endpoint, x *transfer, out *track.Out) {
 	if x.done || x.stalled || fe == nil || fe.port != k.port || fe.phase == asking || fe.phase == ended {
 		return
 	}
+	if since, ok := t.repeating(x); ok && x.last.Sub(since) >= stallSpan {
+		t.stall(k, x, x.last, false, out)
+		if x.done || x.stalled {
+			return
+		}
+	}
 	switch {
 	case x.b.final > 0 && x.b.behind == 0:
 		t.complete(k, x, out)

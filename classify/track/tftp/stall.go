@@ -10,14 +10,17 @@ import (
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
-// repeats judges repetitions that began at since: a stall when they went on
-// for a while, else the transfer is looked at again when they have.
-func (t *tracker) repeats(k endpoint, x *transfer, since, now capture.Time, out *track.Out) {
-	if now.Sub(since) >= stallSpan {
+// repeats notes that the same message was sent too often. The answer to the
+// last repetition may be on its way, so that it is judged a moment later; what
+// stalled already is told again with the new numbers.
+func (t *tracker) repeats(k endpoint, x *transfer, now capture.Time, out *track.Out) {
+	switch {
+	case x.stalled:
 		t.stall(k, x, now, false, out)
-		return
+	case x.repeatAt == 0:
+		x.repeatAt = now
+		t.transfers.SetDeadline(k, now.Add(stallSpan))
 	}
-	t.transfers.SetDeadline(k, since.Add(stallSpan))
 }
 
 // transferDue looks at a transfer whose deadline came. Packets do not move the
@@ -27,15 +30,14 @@ func (t *tracker) transferDue(k endpoint, x *transfer, at capture.Time, out *tra
 		return
 	}
 	next := x.last.Add(t.th.TFTPStallQuiet)
-	if since, ok := t.repeating(x); ok {
-		due := since.Add(stallSpan)
-		if due <= at {
+	if _, ok := t.repeating(x); ok && x.repeatAt != 0 {
+		if due := x.repeatAt.Add(stallSpan); due > at {
+			next = min(next, due)
+		} else {
 			t.stall(k, x, at, false, out)
 			if x.done || x.stalled {
 				return
 			}
-		} else {
-			next = min(next, due)
 		}
 	}
 	if next > at {
@@ -106,7 +108,7 @@ func (t *tracker) stall(k endpoint, x *transfer, at capture.Time, quiet bool, ou
 
 // resumed takes a stall back: the transfer goes on.
 func (t *tracker) resumed(k endpoint, x *transfer, out *track.Out) {
-	x.stalled = false
+	x.stalled, x.repeatAt = false, 0
 	t.transfers.SetDeadline(k, x.last.Add(t.th.TFTPStallQuiet))
 	fe := t.fetches.Get(x.fetch)
 	if fe == nil {
@@ -150,7 +152,7 @@ func (t *tracker) direction(fe *fetch, x *transfer, quiet bool) direction {
 		return neverReacts
 	case int(b.sends) >= t.th.TFTPStallRepeats && b.acked >= b.high:
 		return ackLost
-	case int(b.sends) >= 2 && b.behind > 0:
+	case b.dataSends >= 2 && b.behind > 0:
 		return dataLost
 	case int(b.idleACKs) >= t.th.TFTPStallRepeats, quiet && b.acked >= b.high:
 		return sender
@@ -194,7 +196,7 @@ func (t *tracker) stalled(fe *fetch, x *transfer, at capture.Time, quiet bool, o
 	}
 	f.Facts = append(f.Facts, finding.Fact{Key: "direction", Value: string(d)})
 	f.Facts = append(f.Facts, t.transferFacts(x)...)
-	f.Facts = append(f.Facts, finding.Fact{Key: "data_sends", Value: int(b.sends)}, finding.Fact{Key: "ack_sends", Value: int(b.ackSends)})
+	f.Facts = append(f.Facts, finding.Fact{Key: "data_sends", Value: int(b.dataSends)}, finding.Fact{Key: "ack_sends", Value: int(b.ackSends)})
 	if !x.reacted {
 		f.Facts = append(f.Facts, finding.Fact{Key: "answers", Value: fe.answers})
 	}

@@ -158,13 +158,13 @@ type transfer struct {
 	last       capture.Time // any packet of the transfer
 	lastClient capture.Time
 	renewAt    capture.Time // of the expectation
+	repeatAt   capture.Time // when repetitions became too many, 0: they did not
 	partial    uint32       // first fragments of DATA that were not put together
 	firstID    capture.FrameID
 	dataID     capture.FrameID
 	ackID      capture.FrameID
 	repeatIDs  [8]capture.FrameID // of repeated DATA and ACKs
 	nrepeat    uint8
-	quietMax   time.Duration // longest stall that was survived
 }
 
 // A client is a machine that asks.

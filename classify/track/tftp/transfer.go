@@ -115,7 +115,7 @@ func (t *tracker) answer(k endpoint, x *transfer, f *wire.Frame, op Op, out *tra
 		fe.frames = finding.AppendFrame(fe.frames, f.ID)
 	}
 	if fe.answers >= t.th.TFTPStallRepeats {
-		t.repeats(k, x, fe.answersAt, f.Time, out)
+		t.repeats(k, x, f.Time, out)
 	}
 }
 
@@ -132,7 +132,7 @@ func (t *tracker) react(k endpoint, x *transfer, out *track.Out) {
 	}
 	fe.phase, fe.reported, fe.port = running, false, k.port
 	stalled := x.stalled || fe.saidStalled && fe.answers >= t.th.TFTPStallRepeats
-	fe.npending, fe.answers, fe.wrongAt = 0, 0, 0
+	fe.npending, fe.answers, fe.wrongAt, x.repeatAt = 0, 0, 0, 0
 	if fe.saidNoAnswer { // the capture shows the client only
 		fe.saidNoAnswer = false
 		t.withdraw(RuleNoAnswer, fe, out)
@@ -158,6 +158,7 @@ func (t *tracker) data(k endpoint, x *transfer, f *wire.Frame, raw uint16, out *
 	x.dataID = f.ID
 	b := &x.b
 	if b.data(raw, f.PayloadLen-headerLen, f.Time) {
+		x.repeatAt = 0
 		if b.high > 1 && !x.reacted && x.op == RRQ {
 			t.react(k, x, out) // its ACKs are not in the capture
 		}
@@ -174,7 +175,7 @@ func (t *tracker) data(k endpoint, x *transfer, f *wire.Frame, raw uint16, out *
 	}
 	x.repeat(f.ID)
 	if x.reacted && int(b.sends) >= t.th.TFTPStallRepeats {
-		t.repeats(k, x, b.sendSince, f.Time, out)
+		t.repeats(k, x, f.Time, out)
 	}
 }
 
@@ -183,6 +184,7 @@ func (t *tracker) ack(k endpoint, x *transfer, f *wire.Frame, raw uint16, out *t
 	x.ackID = f.ID
 	b := &x.b
 	if b.ack(raw, f.Time) {
+		x.repeatAt = 0
 		if x.stalled {
 			t.resumed(k, x, out)
 		}
@@ -195,7 +197,7 @@ func (t *tracker) ack(k endpoint, x *transfer, f *wire.Frame, raw uint16, out *t
 		x.repeat(f.ID)
 	}
 	if x.answered && x.reacted && int(b.idleACKs) >= t.th.TFTPStallRepeats {
-		t.repeats(k, x, b.idleSince, f.Time, out)
+		t.repeats(k, x, f.Time, out)
 	}
 }
 

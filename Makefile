@@ -50,4 +50,4 @@ golden:
 
 # The tables of the README, from the catalog and the rules.
 docs:
-	$(GO) test ./cmd/internal/cli -run TestREADME -update
+	$(GO) test ./cmd/internal/cli -run "TestREADME$$|TestManPages" -update

@@ -160,8 +160,8 @@ func (j *judgement) judge(q *quality, c *clock) *verdict {
 var explains = map[string][]string{
 	"second-stage-dhcp-fails":       {"dhcp-no-offer"},
 	"wrong-vlan":                    {"dhcp-no-offer"},
-	"dhcp-rogue-libvirt":            {"dhcp-rogue-server", "dhcp-several-servers", "dhcp-answers-disagree"},
-	"dhcp-rogue-server":             {"dhcp-several-servers", "dhcp-answers-disagree"},
+	"dhcp-rogue-libvirt":            append([]string{"dhcp-rogue-server"}, rogueBrings...),
+	"dhcp-rogue-server":             rogueBrings,
 	"rpc-portmap-no-answer":         {"tcp-syn-unanswered", "tcp-refused"},
 	"rpc-mount-no-answer":           {"tcp-syn-unanswered", "tcp-refused"},
 	"nfs-server-not-responding":     {"tcp-syn-unanswered", "tcp-refused"},
@@ -173,6 +173,10 @@ var explains = map[string][]string{
 	"path-mtu-black-hole":           {"tftp-stalled"},
 	"wrong-loader-for-architecture": {"reboot-loop"},
 }
+
+// rogueBrings are the usual consequences of an uninvited DHCP server.
+var rogueBrings = []string{"dhcp-several-servers", "dhcp-answers-disagree", "dhcp-no-boot-info", "dhcp-nak", "dhcp-offer-ignored",
+	"arp-no-answer", "no-load-after-ack"}
 
 func (v *verdict) explain() {
 	for _, e := range v.findings {

@@ -225,8 +225,12 @@ func (n *Node) next(root *finding.Finding) string {
 	if s == nil {
 		return ""
 	}
-	if root != nil && root.Rule == RuleNoLoad && n.Lease != nil {
+	switch {
+	case root == nil:
+	case root.Rule == RuleNoLoad && n.Lease != nil:
 		return loadOf(n.Lease)
+	case root.Rule.Rank == finding.RankRogue:
+		return "a lease with boot information from a server of this place"
 	}
 	switch s.Outcome {
 	case track.Unanswered, track.Open:

@@ -132,7 +132,7 @@ func (d *Dispatcher) other(f *wire.Frame) mask {
 	switch {
 	case f.ARP.Op != 0:
 		return d.arp
-	case f.Proto == wire.ProtoICMP || f.Proto == wire.ProtoICMPv6:
+	case f.Stop == wire.StopNone && (f.Proto == wire.ProtoICMP || f.Proto == wire.ProtoICMPv6):
 		return d.icmp
 	case f.IPVersion == 0:
 		return d.link

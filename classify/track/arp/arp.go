@@ -52,6 +52,7 @@ type segment struct {
 type tracker struct {
 	tries    int
 	span     time.Duration
+	copies   time.Duration
 	conflict time.Duration
 
 	asks     *track.Table[askKey, ask]
@@ -67,7 +68,7 @@ func newTracker(cfg *track.Config) *tracker {
 	if cfg != nil && cfg.Site != nil {
 		th = cfg.Site.Thresholds
 	}
-	t := &tracker{tries: th.ARPTries, span: th.ARPSpan, conflict: th.ARPConflict}
+	t := &tracker{tries: th.ARPTries, span: th.ARPSpan, copies: th.Duplicate, conflict: th.ARPConflict}
 	t.asks = track.NewTable(maxAsks, func(_ askKey, a *ask) {
 		if a.tries > 0 {
 			t.evicted++

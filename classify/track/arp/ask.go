@@ -48,6 +48,9 @@ func (t *tracker) asked(f *wire.Frame, seg segment) {
 	if a == nil {
 		a = t.asks.Put(k)
 	}
+	if a.tries > 0 && f.Time.Sub(a.last) <= t.copies {
+		return // a copy; nobody asks again so soon
+	}
 	if a.tries == 0 || f.Time.Sub(a.last) > seriesGap {
 		*a = ask{first: f.Time, next: t.tries, answered: a.answered && !a.silent}
 	}

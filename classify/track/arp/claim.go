@@ -102,6 +102,9 @@ func (w *owner) add(c claim, window time.Duration) bool {
 // alive: that is a turn. An announcement is how a fail-over looks, so it makes
 // c the owner and forgets the other until that one speaks again.
 func (t *tracker) turn(k ownerKey, w *owner, c, o *claim, f *wire.Frame, out *track.Out) {
+	if f.Time.Sub(c.last) <= t.copies {
+		return // a copy, or one answer to several questions
+	}
 	alternates := !o.mac.IsZero() && o.last >= c.last && f.Time.Sub(o.last) <= t.conflict && o.last.Sub(c.last) <= t.conflict
 	if !alternates {
 		c.last, c.frame = f.Time, f.ID

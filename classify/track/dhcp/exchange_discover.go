@@ -36,7 +36,7 @@ type burst struct {
 	relay      [4]byte      // a relay passed a DISCOVER on
 
 	offers   []*offer
-	usable   capture.Time // of the first OFFER with an address, or 0
+	usable   capture.Time // of the first OFFER with an address
 	replies  int          // OFFERs with an address
 	toRelay  int          // of those, sent to the relay's address
 	after    int          // DISCOVERs after the first such OFFER
@@ -94,10 +94,14 @@ func (t *tracker) discover(f *wire.Frame, m Message, o *Options, c *client, x *t
 	c.listen(f, m, o)
 	b := &c.burst
 	if !b.searching || c.kind() != b.kind || f.Time.Sub(b.last) > t.th.BurstGap {
+		again := c.kind() == b.kind // else its next program searches: it got on
 		t.closeBurst(c, out)
 		offers := b.offers[:0]
 		*b = burst{searching: true, kind: c.kind(), iface: f.Iface, first: f.Time, offers: offers}
 		t.settleLoad(c, out)
+		if again {
+			t.abandon(c, f.Time, out)
+		}
 	}
 	if n := b.tries; n > 0 && n <= len(b.gaps) {
 		b.gaps[n-1] = f.Time.Sub(b.last)
@@ -111,11 +115,11 @@ func (t *tracker) discover(f *wire.Frame, m Message, o *Options, c *client, x *t
 		b.relay = x.relay
 	}
 	c.sights.request(f)
-	if b.usable == 0 && x.offerAt != 0 && f.Time.Sub(x.offerAt) <= reordered && x.offerAt > b.first.Add(-reordered) {
+	if b.replies == 0 && x.seen.any(Offer, Ack) && f.Time.Sub(x.offerAt) <= reordered && x.offerAt > b.first.Add(-reordered) {
 		b.unreadable = true
 	}
 	t.secs(f, m, o, c, out)
-	if b.usable == 0 {
+	if b.replies == 0 {
 		if !b.unreadable {
 			b.waiting.add(f.Time.Add(t.th.OfferGrace))
 		}
@@ -136,7 +140,7 @@ func (t *tracker) closeBurst(c *client, out *track.Out) {
 	}
 	b.searching = false
 	t.settleSights(c, b.last, out)
-	if b.overdue > 0 && b.usable == 0 {
+	if b.overdue > 0 && b.replies == 0 {
 		c.pastOf(b.kind).add(b)
 	}
 }
@@ -169,7 +173,7 @@ func (t *tracker) burstFinish(c *client, end capture.Time, out *track.Out) {
 	}
 	t.settleSights(c, end, out)
 	switch {
-	case b.usable != 0 || b.unreadable || b.probeOnly(c):
+	case b.replies > 0 || b.unreadable || b.probeOnly(c):
 	case b.overdue == 0 && b.waiting.pending() > 0:
 		out.Exchange(t.discoverExchange(c, track.Open, b.last))
 	case b.waiting.pending() > 0:

@@ -55,7 +55,7 @@ func (c *client) pastOf(k track.ClientKind) *history {
 // capture ended while others were in grace.
 func (t *tracker) noOffer(c *client, now capture.Time, finish bool, out *track.Out) {
 	b := &c.burst
-	if !b.searching || b.usable != 0 || b.unreadable {
+	if !b.searching || b.replies > 0 || b.unreadable {
 		return
 	}
 	if !finish && !b.noOfferSaid.pass(b.overdue) {

@@ -44,7 +44,7 @@ func (t *tracker) offer(f *wire.Frame, m Message, o *Options, c *client, out *tr
 		return
 	}
 	b.replies++
-	if b.usable == 0 {
+	if b.replies == 1 {
 		b.usable = f.Time
 		t.offered(c, out)
 		t.proxyOnlyNoMore(c, out)
@@ -106,6 +106,9 @@ const checkSlack = 100 * time.Millisecond
 func (t *tracker) delay(f *wire.Frame, c *client, w *offer, out *track.Out) {
 	b := &c.burst
 	first, last := f.Time.Sub(b.first), f.Time.Sub(b.last)
+	if last > t.th.ClockForward {
+		return // the clock was set, or the capture paused
+	}
 	for _, p := range pingChecks {
 		d, ok := first, near(first, p.wait)
 		if !ok {

@@ -188,6 +188,9 @@ func (t *tracker) bootSilence(c *client, a *attempt, now capture.Time, refused b
 	if a.op == opBootServer {
 		rule, need = RuleNoBootServer, bootServerTries
 	}
+	if a.abandoned {
+		need = 1 // one try, and then the client started over: to it, that was it
+	}
 	if a.overdue < need && !refused {
 		return
 	}

@@ -120,7 +120,7 @@ func (t *tracker) rapidCommit(f *wire.Frame, m Message, o *Options, c *client, o
 	t.proxyOnlyNoMore(c, out)
 	t.notIgnored(c, out)
 	b.searching, b.selectAt, b.infoAt = false, 0, 0
-	if b.usable == 0 {
+	if b.replies++; b.replies == 1 {
 		b.usable = f.Time
 	}
 	if w, _ := b.offerOf(f, m, o); w != nil {

@@ -71,6 +71,7 @@ type attempt struct {
 	refused    bool // by a NAK
 	unreadable bool // a reply was seen of which the rest is unknown
 	closed     bool // ICMP called the server's port closed
+	abandoned  bool // the client gave up: it released its lease, or searches anew
 	accused    *finding.Rule
 	said       throttle
 	finish     bool // the capture is over
@@ -115,8 +116,16 @@ func (t *tracker) request(f *wire.Frame, m Message, o *Options, hw hwAddr, x *tx
 	typ := o.Type()
 	switch typ {
 	case 0, Discover, Request, Decline, Inform:
+	case Release:
+		if c := t.lookup(clientKey{hw, x.home}); c != nil {
+			t.abandon(c, f.Time, out)
+		}
+		return
 	default:
-		return // RELEASE and the lease queries of relays: nothing is owed to a node
+		return // the lease queries of relays: nothing is owed to a node
+	}
+	if hw == (hwAddr{}) {
+		return // nobody's
 	}
 	c := t.client(f, m, hw, x.home)
 	pxe := requestPXE(o)
@@ -133,6 +142,21 @@ func (t *tracker) request(f *wire.Frame, m Message, o *Options, hw hwAddr, x *tx
 		t.askOther(f, m, o, c, typ, out)
 	}
 	t.schedule(c)
+}
+
+// abandon notes that a client does not wait for a boot server's answer any
+// longer: one unanswered question is then enough.
+func (t *tracker) abandon(c *client, now capture.Time, out *track.Out) {
+	for _, k := range [...]op{opBINL, opBootServer} {
+		a := c.attempts[k]
+		if a == nil || a.done || a.unreadable || a.closed || a.abandoned {
+			continue
+		}
+		a.abandoned = true
+		if a.overdue > 0 && a.accused == nil {
+			t.bootSilence(c, a, now, false, out)
+		}
+	}
 }
 
 // requestPXE is option 43 of a PXE client's request.
@@ -235,7 +259,7 @@ func (t *tracker) chose(f *wire.Frame, c *client, named wire.Addr, out *track.Ou
 		return
 	}
 	t.settleSights(c, f.Time, out)
-	seen := b.usable != 0
+	seen := b.replies > 0
 	t.offered(c, out)
 	t.proxyOnlyNoMore(c, out)
 	t.notIgnored(c, out)

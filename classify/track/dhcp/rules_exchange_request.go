@@ -51,7 +51,7 @@ var RuleProxyConflict = &finding.Rule{
 var RuleNo4011Answer = &finding.Rule{
 	ID: "proxydhcp-4011-no-answer", Ref: "FM-14", Severity: finding.Error, Confidence: finding.Certain,
 	Title: "No answer on proxyDHCP's port 4011",
-	Detect: "At least binl_tries requests to UDP port 4011 of one server, each binl_grace old, without a reply from there or to the requesting port; or an ICMP port unreachable from that server. " +
+	Detect: "At least binl_tries requests (one, when the client then releases its lease or searches anew) to UDP port 4011 of one server, each binl_grace old, without a reply; or an ICMP port unreachable from that server. " +
 		"A note for iPXE, which goes on without the answer.",
 	Means: "In order of likelihood: option 60 PXEClient is set on a plain DHCP server and sends firmware to a port where nobody listens; the proxyDHCP or boot service is down; " +
 		"UDP 4011 is filtered.",

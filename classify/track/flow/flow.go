@@ -18,22 +18,19 @@ import (
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
-// Spec describes the tracker. Over UDP the ports are those of services whose
-// replies come from the server's own port and are rare.
+// Spec describes the tracker. Over UDP only IPMI has something to expose.
 var Spec = track.Spec{
 	Name:  "flow",
 	Rules: []*finding.Rule{RuleExposed, RuleReversed},
-	UDP:   []uint16{portDNS, portPortmap, portIPMI},
+	UDP:   []uint16{portIPMI},
 	Kinds: track.TCP,
 	New:   func(cfg *track.Config) track.Tracker { return newTracker(cfg) },
 }
 
 const (
-	portDNS     = 53
-	portPortmap = 111
-	portIPMI    = 623
-	portXCATCb  = 300 // credentials, dialled by the management node
-	portXCATD   = 3001
+	portIPMI            = 623
+	portXCATD           = 3001 // both ways in discovery
+	portXCATCredentials = 300  // dialled by the management node
 )
 
 // maxJudged bounds the conversations remembered as judged; one that is
@@ -52,10 +49,13 @@ type tracker struct {
 	cat    *catalog.Catalog
 	judged *track.Table[judgedKey, struct{}]
 	silent bool // nothing was told
+
+	exposures *track.Table[serverKey, exposure]
 }
 
 func newTracker(cfg *track.Config) *tracker {
 	t := &tracker{site: site.Default(), cat: new(catalog.Catalog), judged: track.NewTable[judgedKey, struct{}](maxJudged, nil)}
+	t.exposures = track.NewTable[serverKey, exposure](maxExposures, nil)
 	if cfg != nil && cfg.Site != nil {
 		t.site = cfg.Site
 	}
@@ -88,9 +88,9 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 	}
 	switch {
 	case t.exposed(v.ID, client, server):
-		t.find(RuleExposed, f, v, client, server, out)
+		t.expose(f, v, server, out)
 	case t.reversed(v, f.SrcPort, client, server):
-		t.find(RuleReversed, f, v, client, server, out)
+		t.turnabout(f, v, client, server, out)
 	}
 }
 
@@ -146,39 +146,27 @@ func (t *tracker) exposed(id string, client, server catalog.Role) bool {
 }
 
 // reversed reports whether the conversation fits the service the other way
-// round only. Rack and region may be one machine.
+// round only. It looks at what only a provisioning system serves: any machine
+// may serve HTTP, DNS or SSH to another one.
 func (t *tracker) reversed(v *catalog.Service, port uint16, client, server catalog.Role) bool {
-	if client == server || port == portXCATD || port == portXCATCb {
+	if client == server || port == portXCATD || port == portXCATCredentials ||
+		v.On(catalog.Generic) || !v.In(catalog.Provisioning) {
 		return false
 	}
 	return v.Against(client, server)
 }
 
-func (t *tracker) find(r *finding.Rule, f *wire.Frame, v *catalog.Service, client, server catalog.Role, out *track.Out) {
+// turnabout reports a conversation that runs the wrong way.
+func (t *tracker) turnabout(f *wire.Frame, v *catalog.Service, client, server catalog.Role, out *track.Out) {
 	to := netip.AddrPortFrom(f.Src.Netip(), f.SrcPort).String()
-	x := finding.Finding{
-		Rule: r, Subject: v.ID + " " + to, Severity: r.Severity, Confidence: r.Confidence,
+	out.Find(finding.Finding{
+		Rule: RuleReversed, Subject: v.ID + " " + to, Severity: RuleReversed.Severity, Confidence: RuleReversed.Confidence,
 		Node: finding.Endpoint{Addr: f.Dst}, Server: finding.Endpoint{MAC: f.SrcMAC, Addr: f.Src, Port: f.SrcPort},
 		VLAN: f.VLAN(), Iface: f.Iface, First: f.Time, Last: f.Time, Frames: []capture.FrameID{f.ID},
+		Summary: fmt.Sprintf("%s %s serves %s to %s %s; the service runs the other way", server, to, v.Name, client, f.Dst),
 		Facts: []finding.Fact{
 			{Key: "service", Value: v.ID}, {Key: "server_port", Value: int(f.SrcPort)},
-			{Key: "client_role", Value: title(client)}, {Key: "server_role", Value: title(server)},
+			{Key: "client_role", Value: string(client)}, {Key: "server_role", Value: string(server)},
 		},
-	}
-	if f.HasDstMAC {
-		x.Node.MAC = f.DstMAC
-	}
-	if r == RuleExposed {
-		x.Summary = fmt.Sprintf("%s of %s %s answers %s, which is in no admin network", v.Name, title(server), to, f.Dst)
-	} else {
-		x.Summary = fmt.Sprintf("%s %s serves %s to %s %s; the service runs the other way", title(server), to, v.Name, title(client), f.Dst)
-	}
-	out.Find(x)
-}
-
-func title(r catalog.Role) string {
-	if r == catalog.NoRole {
-		return "unknown"
-	}
-	return string(r)
+	})
 }

@@ -97,23 +97,40 @@ func (t *tracker) Frame(f *wire.Frame, _ *track.Out) {
 	}
 }
 
-// dns reads one message (RFC 1035 section 4.1), over TCP those that begin a
-// segment, behind their length (section 4.2.2).
+// dns reads one message (RFC 1035 section 4.1). Over TCP (section 4.2.2) it
+// reads the queries that a segment holds whole, and takes any data of the
+// server for the answer: replies are not put together.
 func (t *tracker) dns(f *wire.Frame) {
-	p, proto := f.Payload, dnsUDP
+	p := f.Payload
 	if f.Proto != wire.ProtoTCP {
-		t.message(f, p, proto)
+		t.message(f, p, dnsUDP)
+		return
+	}
+	if f.SrcPort == 53 {
+		if len(p) >= 12 {
+			t.get(key{client: f.Dst, server: f.Src, clientPort: f.DstPort, serverPort: f.SrcPort, proto: dnsTCP}).answered = true
+		}
+		return
+	}
+	if isQuery(p) { // its length came in a segment of its own
+		t.message(f, p, dnsTCP)
 		return
 	}
 	for len(p) >= 14 {
 		n := int(binary.BigEndian.Uint16(p))
-		if n < 12 || binary.BigEndian.Uint16(p[6:]) > 64 { // no length: the middle of a message
+		m := p[2:min(2+n, len(p))]
+		if !isQuery(m) {
 			return
 		}
-		m := p[2:min(2+n, len(p))]
 		t.message(f, m, dnsTCP)
 		p = p[2+len(m):]
 	}
+}
+
+// isQuery tells a query from the middle of something else: one question and no
+// answer, as every resolver asks.
+func isQuery(p []byte) bool {
+	return len(p) >= 17 && p[2]&0x80 == 0 && binary.BigEndian.Uint16(p[4:]) == 1 && binary.BigEndian.Uint16(p[6:]) == 0
 }
 
 func (t *tracker) message(f *wire.Frame, p []byte, proto protocol) {
@@ -127,6 +144,9 @@ func (t *tracker) message(f *wire.Frame, p []byte, proto protocol) {
 		return
 	}
 	t.counts.DNS.Queries++
+	if proto == dnsTCP {
+		k.id = 0 // the connection is answered as a whole
+	}
 	x := t.get(k)
 	h := question(p)
 	for i := range min(int(x.requests), maxQuestions) {

@@ -48,7 +48,12 @@ func TestCorpusCounts(t *testing.T) {
 		t.Skip("no corpus beside the module: ../shared/corpus")
 	}
 	// Where tshark sees what is not there, or we do; each with its reason.
-	known := map[string]string{}
+	known := map[string]string{
+		"nfstrace__eth-ipv4-tcp-nfsv3-4-41-cifs1-2.pcap":                                "from frame 269 on tshark takes the client's port 854 for DLEP",
+		"nfstrace__tcp-seq-overlap-in-fragment-12721.pcap":                              "most segments were not captured; tshark gives up, the tracker finds the next record",
+		"markofu__EvilFingers__NMAP_PCAPS__NMAP_SCAN_ANALYSIS__RPC_SCAN__RPC_SCAN.pcap": "the scan sends calls to ports that tshark has other dissectors for",
+		"wireshark__nfs.pcap": "FDDI is not decoded",
+	}
 	fields, same := 0, 0
 	for _, truth := range truths {
 		name := strings.TrimSuffix(filepath.Base(truth), ".json")

@@ -53,14 +53,18 @@ func (s *stream) from(d int) wire.Flow {
 	return s.flow().Reverse()
 }
 
-// repeated reads a segment of side d that was sent before.
-func (t *tracker) repeated(s *stream, d int, f *wire.Frame, out *track.Out) {
+// repeated reads a segment of side d that was sent before, after the stream
+// was idle for some time. A small one right behind another frame may be a copy
+// that a SPAN port made: bulk traffic is not searched for copies.
+func (t *tracker) repeated(s *stream, d int, idle time.Duration, f *wire.Frame, out *track.Out) {
 	x, n := &s.dir[d], f.PayloadLen
 	switch {
 	case n <= 1: // keep-alive or window probe
 		return
 	case n < bigSegment:
-		x.flags |= smallAgain
+		if idle > t.th.Duplicate {
+			x.flags |= smallAgain
+		}
 		return
 	case x.flags&(bigAcked|smallAgain) != 0 && x.flags&inTrouble == 0:
 		return

@@ -24,6 +24,7 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) {
 			return
 		}
 	}
+	idle := f.Time.Sub(s.last)
 	s.last = f.Time
 	x, o := &s.dir[d], &s.dir[1-d]
 	if f.TCP.Flags&wire.ACK != 0 {
@@ -63,7 +64,7 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) {
 		}
 		x.sent(n, end)
 	default:
-		t.repeated(s, d, f, out)
+		t.repeated(s, d, idle, f, out)
 	}
 }
 

@@ -125,8 +125,9 @@ func (t *streams) put(flow wire.Flow, f *wire.Frame) *stream {
 	s, _ := t.find(f)
 	if s == nil {
 		set, tag := hash(f)
-		at := set * streamWays
-		for i := at; i < at+streamWays; i++ {
+		first := set * streamWays
+		at := first
+		for i := first; i < first+streamWays; i++ {
 			if t.tags[i] == 0 {
 				at = i
 				break

@@ -44,18 +44,18 @@ func (t *tracker) request(f *wire.Frame, m Message, op Op, out *track.Out) {
 	k := endpoint{f.Src, f.SrcPort}
 	x := t.transfers.Get(k)
 	if x != nil && x.fetch != key {
-		t.leave(k, x, out)
+		t.leave(x, out)
 	}
 	if x == nil || x.fetch != key || !again {
 		t.recent = nil
 		if x != nil {
-			t.countCompleted(k, x)
+			t.countCompleted(x)
 		}
 		x = t.transfers.Put(k)
 		x.fetch, x.peer, x.op, x.b = key, f.Dst, op, newBlocks()
 	}
 	x.last, x.lastClient = f.Time, f.Time
-	t.expect(k, x, f.Time, out)
+	t.expect(x, f.Time, out)
 	t.garbage(fe, out)
 	t.schedule(key, fe)
 }
@@ -151,13 +151,13 @@ func (t *tracker) begin(fe *fetch, f *wire.Frame) {
 }
 
 // leave ends a transfer whose port the client uses for another file.
-func (t *tracker) leave(k endpoint, x *transfer, out *track.Out) {
+func (t *tracker) leave(x *transfer, out *track.Out) {
 	fe := t.fetches.Get(x.fetch)
-	if x.done || fe == nil || fe.port != k.port || fe.phase == asking || fe.phase == ended {
+	if x.done || fe == nil || fe.port != x.key.port || fe.phase == asking || fe.phase == ended {
 		return // silence is judged by the fetch
 	}
 	if x.b.final > 0 && x.b.behind == 0 {
-		t.complete(k, x, out)
+		t.complete(x, out)
 		return
 	}
 	fe.phase, x.done = ended, true
@@ -244,21 +244,21 @@ func (t *tracker) finishFetch(key fetchKey, fe *fetch, end capture.Time, out *tr
 }
 
 // finishTransfer reports a transfer that the end of the capture cut.
-func (t *tracker) finishTransfer(k endpoint, x *transfer, out *track.Out) {
-	defer t.countCompleted(k, x)
+func (t *tracker) finishTransfer(x *transfer, out *track.Out) {
+	defer t.countCompleted(x)
 	fe := t.fetches.Get(x.fetch)
-	if x.done || x.stalled || fe == nil || fe.port != k.port || fe.phase == asking || fe.phase == ended {
+	if x.done || x.stalled || fe == nil || fe.port != x.key.port || fe.phase == asking || fe.phase == ended {
 		return
 	}
 	if since, ok := t.repeating(x); ok && x.last.Sub(since) >= stallSpan {
-		t.stall(k, x, x.last, false, out)
+		t.stall(x, x.last, false, out)
 		if x.done || x.stalled {
 			return
 		}
 	}
 	switch {
 	case x.b.final > 0 && x.b.behind == 0:
-		t.complete(k, x, out)
+		t.complete(x, out)
 	case !x.answered:
 		t.exchange(fe, x, track.Answered, out, "the capture shows the client only")
 	default:

@@ -13,19 +13,19 @@ import (
 // repeats notes that the same message was sent too often. The answer to the
 // last repetition may be on its way, so that it is judged a moment later; what
 // stalled already is told again with the new numbers.
-func (t *tracker) repeats(k endpoint, x *transfer, now capture.Time, out *track.Out) {
+func (t *tracker) repeats(x *transfer, now capture.Time, out *track.Out) {
 	switch {
 	case x.stalled:
-		t.stall(k, x, now, false, out)
+		t.stall(x, now, false, out)
 	case x.repeatAt == 0:
 		x.repeatAt = now
-		t.transfers.SetDeadline(k, now.Add(stallSpan))
+		t.transfers.SetDeadline(x.key, now.Add(stallSpan))
 	}
 }
 
 // transferDue looks at a transfer whose deadline came. Packets do not move the
 // deadline, they only leave their time.
-func (t *tracker) transferDue(k endpoint, x *transfer, at capture.Time, out *track.Out) {
+func (t *tracker) transferDue(x *transfer, at capture.Time, out *track.Out) {
 	if x.done || x.stalled {
 		return
 	}
@@ -34,17 +34,17 @@ func (t *tracker) transferDue(k endpoint, x *transfer, at capture.Time, out *tra
 		if due := x.repeatAt.Add(stallSpan); due > at {
 			next = min(next, due)
 		} else {
-			t.stall(k, x, at, false, out)
+			t.stall(x, at, false, out)
 			if x.done || x.stalled {
 				return
 			}
 		}
 	}
 	if next > at {
-		t.transfers.SetDeadline(k, next)
+		t.transfers.SetDeadline(x.key, next)
 		return
 	}
-	t.stall(k, x, at, true, out)
+	t.stall(x, at, true, out)
 }
 
 // repeating reports since when the same message is repeated.
@@ -65,7 +65,7 @@ func (t *tracker) repeating(x *transfer) (since capture.Time, ok bool) {
 
 // stall decides about a transfer that does not go on, by repetition or by
 // silence, and reports it unless that is no fault.
-func (t *tracker) stall(k endpoint, x *transfer, at capture.Time, quiet bool, out *track.Out) {
+func (t *tracker) stall(x *transfer, at capture.Time, quiet bool, out *track.Out) {
 	fe := t.fetches.Get(x.fetch)
 	if fe == nil || fe.phase == ended {
 		x.done = true
@@ -76,7 +76,7 @@ func (t *tracker) stall(k endpoint, x *transfer, at capture.Time, quiet bool, ou
 		// The client jumped into the image without the last ACK; the server
 		// may repeat the last block for a while.
 		if quiet {
-			t.complete(k, x, out)
+			t.complete(x, out)
 		}
 		return
 	case x.multi:
@@ -85,17 +85,17 @@ func (t *tracker) stall(k endpoint, x *transfer, at capture.Time, quiet bool, ou
 			t.exchange(fe, x, track.Answered, out, "goes on by multicast")
 		}
 		return
-	case quiet && !x.reacted && fe.port != k.port:
+	case quiet && !x.reacted && fe.port != x.key.port:
 		x.done = true // a later try from another port took its place
 		return
-	case x.reacted && t.asked(k.addr).lastRequest > x.lastClient:
+	case x.reacted && t.asked(x.key.addr).lastRequest > x.lastClient:
 		x.done, fe.phase = true, ended
 		t.exchange(fe, x, track.Answered, out, "left by the client for another request")
 		return
 	}
 	first := !x.stalled
 	x.stalled = true
-	t.countCompleted(k, x)
+	t.countCompleted(x)
 	if x.b.atLimit() {
 		t.sizeLimit(fe, x, "stalled", at, out)
 	} else {
@@ -107,9 +107,9 @@ func (t *tracker) stall(k endpoint, x *transfer, at capture.Time, quiet bool, ou
 }
 
 // resumed takes a stall back: the transfer goes on.
-func (t *tracker) resumed(k endpoint, x *transfer, out *track.Out) {
+func (t *tracker) resumed(x *transfer, out *track.Out) {
 	x.stalled, x.repeatAt = false, 0
-	t.transfers.SetDeadline(k, x.last.Add(t.th.TFTPStallQuiet))
+	t.transfers.SetDeadline(x.last.Add(t.th.TFTPStallQuiet))
 	fe := t.fetches.Get(x.fetch)
 	if fe == nil {
 		return
@@ -217,7 +217,7 @@ func (t *tracker) stalled(fe *fetch, x *transfer, at capture.Time, quiet bool, o
 func (t *tracker) startedOver(fe *fetch, x *transfer, f *wire.Frame, out *track.Out) {
 	k := endpoint{fe.client.Addr, fe.port}
 	if x.b.final > 0 && x.b.behind == 0 {
-		t.complete(k, x, out)
+		t.complete(x, out)
 		return
 	}
 	if x.b.high >= 2 {

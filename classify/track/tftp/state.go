@@ -139,6 +139,7 @@ type fetch struct {
 
 // A transfer is what goes on at one port of a client.
 type transfer struct {
+	key      endpoint // its key in the table: to look nothing up, and copy nothing, per packet
 	fetch    fetchKey
 	peer     wire.Addr // who answers: the server asked, or the one the client took instead
 	peerPort uint16    // 0 until the client spoke to it

@@ -43,8 +43,7 @@ type tracker struct {
 	requests  *track.Table[requestKey, requestCount]
 
 	// The transfer of the last packet; Put moves transfers, so it is forgotten then.
-	recent    *transfer
-	recentKey endpoint
+	recent *transfer
 
 	counts  track.TFTPCounts
 	errors  [16]uint64 // ERROR messages by code
@@ -54,8 +53,8 @@ type tracker struct {
 
 func newTracker(cfg *track.Config) *tracker {
 	t := &tracker{th: cfg.Site.Thresholds, others: make(map[uint16]uint64)}
-	t.transfers = track.NewTable(maxTransfers, func(k endpoint, x *transfer) {
-		t.countCompleted(k, x)
+	t.transfers = track.NewTable(maxTransfers, func(x *transfer) {
+		t.countCompleted(x)
 		if !x.done && x.answered {
 			t.evicted++
 		}
@@ -102,7 +101,7 @@ func (t *tracker) udp(f *wire.Frame, out *track.Out) {
 		t.countRequest(requestKey{fetchKey{client: f.Src, server: f.Dst, name: hashName(r.File), op: op}, f.SrcPort})
 		return
 	}
-	x, k, toClient := t.find(f)
+	x, toClient := t.find(f)
 	if op == ERROR && f.Fragment != wire.First && (x != nil || f.SrcPort == Port || f.DstPort == Port) {
 		t.countError(m)
 	}
@@ -110,19 +109,19 @@ func (t *tracker) udp(f *wire.Frame, out *track.Out) {
 		return
 	}
 	if !x.replied && toClient && f.Src == x.fetch.server && f.Fragment != wire.First {
-		t.countReply(k, x)
+		t.countReply(x)
 	}
 	if f.Copy || op < DATA || op > OACK {
 		return
 	}
 	if f.Time >= x.renewAt {
-		t.expect(k, x, f.Time, out)
+		t.expect(x, f.Time, out)
 	}
 	if f.Fragment == wire.First {
 		if op == DATA && !x.done {
 			x.partial++
 			if toClient && f.Src == x.peer {
-				t.answer(k, x, f, op, out)
+				t.answer(x, f, op, out)
 			}
 		}
 		return
@@ -131,38 +130,37 @@ func (t *tracker) udp(f *wire.Frame, out *track.Out) {
 		x.partial--
 	}
 	if toClient {
-		t.fromServer(k, x, f, m, op, out)
+		t.fromServer(x, f, m, op, out)
 	} else {
-		t.fromClient(k, x, f, m, op, out)
+		t.fromClient(x, f, m, op, out)
 	}
 }
 
 // find looks for the transfer that f belongs to. Both ends may be clients of
 // each other: then the one whose server the other end is.
-func (t *tracker) find(f *wire.Frame) (x *transfer, k endpoint, toClient bool) {
-	to, from := endpoint{f.Dst, f.DstPort}, endpoint{f.Src, f.SrcPort}
-	if t.recent != nil {
-		if t.recentKey == to {
-			return t.recent, to, true
+func (t *tracker) find(f *wire.Frame) (x *transfer, toClient bool) {
+	if r := t.recent; r != nil {
+		if r.key.port == f.DstPort && r.key.addr == f.Dst {
+			return r, true
 		}
-		if t.recentKey == from {
-			return t.recent, from, false
+		if r.key.port == f.SrcPort && r.key.addr == f.Src {
+			return r, false
 		}
 	}
-	x, k, toClient = t.transfers.Get(to), to, true
+	x, toClient = t.transfers.Get(endpoint{f.Dst, f.DstPort}), true
 	if x == nil || x.peer != f.Src {
-		if y := t.transfers.Get(from); y != nil && (x == nil || y.peer == f.Dst) {
-			x, k, toClient = y, from, false
+		if y := t.transfers.Get(endpoint{f.Src, f.SrcPort}); y != nil && (x == nil || y.peer == f.Dst) {
+			x, toClient = y, false
 		}
 	}
-	t.recent, t.recentKey = x, k
-	return x, k, toClient
+	t.recent = x
+	return x, toClient
 }
 
-func (t *tracker) expect(k endpoint, x *transfer, now capture.Time, out *track.Out) {
+func (t *tracker) expect(x *transfer, now capture.Time, out *track.Out) {
 	x.renewAt = now.Add(expectFor / 2)
 	out.Expect(track.Expectation{
-		Proto: wire.ProtoUDP, Addr: k.addr, Port: k.port,
+		Proto: wire.ProtoUDP, Addr: x.key.addr, Port: x.key.port,
 		Service: service, Tracker: "tftp", Until: now.Add(expectFor),
 	})
 }
@@ -180,14 +178,14 @@ func (t *tracker) Expire(now capture.Time, out *track.Out) {
 			return
 		}
 		t.fetches.Expire(at, func(k fetchKey, fe *fetch, _ capture.Time) { t.fetchDue(k, fe, at, out) })
-		t.transfers.Expire(at, func(k endpoint, x *transfer, _ capture.Time) { t.transferDue(k, x, at, out) })
+		t.transfers.Expire(at, func(x *transfer, _ capture.Time) { t.transferDue(x, at, out) })
 		t.lists.Expire(at, func(k listKey, l *list, _ capture.Time) { t.judgeList(k, l, at, out) })
 	}
 }
 
 // Finish implements track.Tracker.
 func (t *tracker) Finish(end capture.Time, out *track.Out) {
-	t.transfers.Each(func(k endpoint, x *transfer, _ capture.Time) { t.finishTransfer(k, x, out) })
+	t.transfers.Each(func(x *transfer, _ capture.Time) { t.finishTransfer(x, out) })
 	t.fetches.Each(func(k fetchKey, fe *fetch, _ capture.Time) { t.finishFetch(k, fe, end, out) })
 	t.lists.Each(func(k listKey, l *list, at capture.Time) {
 		if at != track.Never {
@@ -247,21 +245,21 @@ func (t *tracker) countRequest(k requestKey) {
 	}
 }
 
-func (t *tracker) countReply(k endpoint, x *transfer) {
+func (t *tracker) countReply(x *transfer) {
 	x.replied = true
-	if r := t.requests.Get(requestKey{x.fetch, k.port}); r != nil && !r.answered {
+	if r := t.requests.Get(requestKey{x.fetch, x.key.port}); r != nil && !r.answered {
 		r.answered = true
 		t.counts.Unanswered--
 	}
 }
 
 // countCompleted counts a transfer whose last block, a short one, was seen.
-func (t *tracker) countCompleted(k endpoint, x *transfer) {
+func (t *tracker) countCompleted(x *transfer) {
 	if x.counted || x.b.final == 0 || !x.b.shortFinal {
 		return
 	}
 	x.counted = true
-	if r := t.requests.Get(requestKey{x.fetch, k.port}); r != nil && !r.completed {
+	if r := t.requests.Get(requestKey{x.fetch, x.key.port}); r != nil && !r.completed {
 		r.completed = true
 		t.counts.Completed++
 	}

@@ -8,13 +8,13 @@ import (
 )
 
 // fromServer takes a message to the client's port.
-func (t *tracker) fromServer(k endpoint, x *transfer, f *wire.Frame, m Message, op Op, out *track.Out) {
+func (t *tracker) fromServer(x *transfer, f *wire.Frame, m Message, op Op, out *track.Out) {
 	if x.done {
 		return
 	}
 	if f.Src != x.peer {
 		if x.answered || !x.peer.IsMulticast() {
-			t.stray(k, x, f, m, op, out)
+			t.stray(x, f, m, op, out)
 			return
 		}
 		x.peer = f.Src // asked by broadcast, answered by whoever has the file
@@ -27,27 +27,27 @@ func (t *tracker) fromServer(k endpoint, x *transfer, f *wire.Frame, m Message, 
 	switch op {
 	case DATA:
 		if ok && x.op == RRQ {
-			t.answer(k, x, f, op, out)
-			t.data(k, x, f, n, out)
+			t.answer(x, f, op, out)
+			t.data(x, f, n, out)
 		}
 	case ACK:
 		if ok && x.op == WRQ {
-			t.answer(k, x, f, op, out)
-			t.ack(k, x, f, n, out)
+			t.answer(x, f, op, out)
+			t.ack(x, f, n, out)
 		}
 	case OACK:
-		t.answer(k, x, f, op, out)
+		t.answer(x, f, op, out)
 		t.oack(x, m)
 	case ERROR:
 		if ok && n != errUnknownTID {
-			t.answer(k, x, f, op, out)
-			t.serverError(k, x, f, n, m.Text(), out)
+			t.answer(x, f, op, out)
+			t.serverError(x, f, n, m.Text(), out)
 		}
 	}
 }
 
 // fromClient takes a message from the client's port.
-func (t *tracker) fromClient(k endpoint, x *transfer, f *wire.Frame, m Message, op Op, out *track.Out) {
+func (t *tracker) fromClient(x *transfer, f *wire.Frame, m Message, op Op, out *track.Out) {
 	if x.done {
 		return
 	}
@@ -60,26 +60,26 @@ func (t *tracker) fromClient(k endpoint, x *transfer, f *wire.Frame, m Message, 
 	}
 	if op == ERROR {
 		if n != errUnknownTID {
-			t.clientError(k, x, f, n, m.Text(), out)
+			t.clientError(x, f, n, m.Text(), out)
 		}
 		return
 	}
 	x.last, x.lastClient = f.Time, f.Time
 	if !x.reacted {
 		x.peerPort = f.DstPort
-		t.react(k, x, out)
+		t.react(x, out)
 	}
 	switch {
 	case op == ACK && x.op == RRQ:
-		t.ack(k, x, f, n, out)
+		t.ack(x, f, n, out)
 	case op == DATA && x.op == WRQ:
-		t.data(k, x, f, n, out)
+		t.data(x, f, n, out)
 	}
 }
 
 // answer notes the first answer of the server, and repetitions of it that the
 // client does not react to.
-func (t *tracker) answer(k endpoint, x *transfer, f *wire.Frame, op Op, out *track.Out) {
+func (t *tracker) answer(x *transfer, f *wire.Frame, op Op, out *track.Out) {
 	if x.reacted && x.answered {
 		return
 	}
@@ -90,7 +90,7 @@ func (t *tracker) answer(k endpoint, x *transfer, f *wire.Frame, op Op, out *tra
 	}
 	if !x.answered {
 		x.answered, x.firstID, x.last = true, f.ID, f.Time
-		t.transfers.SetDeadline(k, f.Time.Add(t.th.TFTPStallQuiet))
+		t.transfers.SetDeadline(x.key, f.Time.Add(t.th.TFTPStallQuiet))
 		if fe.saidNoAnswer {
 			fe.saidNoAnswer = false
 			t.withdraw(RuleNoAnswer, fe, out)
@@ -115,12 +115,12 @@ func (t *tracker) answer(k endpoint, x *transfer, f *wire.Frame, op Op, out *tra
 		fe.frames = finding.AppendFrame(fe.frames, f.ID)
 	}
 	if fe.answers >= t.th.TFTPStallRepeats {
-		t.repeats(k, x, f.Time, out)
+		t.repeats(x, f.Time, out)
 	}
 }
 
 // react notes that the client goes on: an answer reached it.
-func (t *tracker) react(k endpoint, x *transfer, out *track.Out) {
+func (t *tracker) react(x *transfer, out *track.Out) {
 	x.reacted = true
 	fe := t.fetches.Get(x.fetch)
 	if fe == nil {
@@ -130,7 +130,7 @@ func (t *tracker) react(k endpoint, x *transfer, out *track.Out) {
 	if fe.phase == ended {
 		return
 	}
-	fe.phase, fe.reported, fe.port = running, false, k.port
+	fe.phase, fe.reported, fe.port = running, false, x.key.port
 	stalled := x.stalled || fe.saidStalled && fe.answers >= t.th.TFTPStallRepeats
 	fe.npending, fe.answers, fe.wrongAt, x.repeatAt = 0, 0, 0, 0
 	if fe.saidNoAnswer { // the capture shows the client only
@@ -138,7 +138,7 @@ func (t *tracker) react(k endpoint, x *transfer, out *track.Out) {
 		t.withdraw(RuleNoAnswer, fe, out)
 	}
 	if stalled {
-		t.resumed(k, x, out)
+		t.resumed(x, out)
 	}
 	t.schedule(x.fetch, fe)
 }
@@ -154,42 +154,42 @@ func (t *tracker) oack(x *transfer, m Message) {
 }
 
 // data takes a block of the sender: the server of a read, the client of a write.
-func (t *tracker) data(k endpoint, x *transfer, f *wire.Frame, raw uint16, out *track.Out) {
+func (t *tracker) data(x *transfer, f *wire.Frame, raw uint16, out *track.Out) {
 	x.dataID = f.ID
 	b := &x.b
 	if b.data(raw, f.PayloadLen-headerLen, f.Time) {
 		x.repeatAt = 0
 		if b.high > 1 && !x.reacted && x.op == RRQ {
-			t.react(k, x, out) // its ACKs are not in the capture
+			t.react(x, out) // its ACKs are not in the capture
 		}
 		if x.stalled {
-			t.resumed(k, x, out)
+			t.resumed(x, out)
 		}
 		if b.pairs >= sorcererRun && b.ackPairs >= sorcererRun && !x.sorcerer {
 			t.apprentice(x, f, out)
 		}
 		if b.complete() {
-			t.complete(k, x, out)
+			t.complete(x, out)
 		}
 		return
 	}
 	x.repeat(f.ID)
 	if x.reacted && int(b.sends) >= t.th.TFTPStallRepeats {
-		t.repeats(k, x, f.Time, out)
+		t.repeats(x, f.Time, out)
 	}
 }
 
 // ack takes an ACK of the receiver.
-func (t *tracker) ack(k endpoint, x *transfer, f *wire.Frame, raw uint16, out *track.Out) {
+func (t *tracker) ack(x *transfer, f *wire.Frame, raw uint16, out *track.Out) {
 	x.ackID = f.ID
 	b := &x.b
 	if b.ack(raw, f.Time) {
 		x.repeatAt = 0
 		if x.stalled {
-			t.resumed(k, x, out)
+			t.resumed(x, out)
 		}
 		if b.complete() {
-			t.complete(k, x, out)
+			t.complete(x, out)
 		}
 		return
 	}
@@ -197,7 +197,7 @@ func (t *tracker) ack(k endpoint, x *transfer, f *wire.Frame, raw uint16, out *t
 		x.repeat(f.ID)
 	}
 	if x.answered && x.reacted && int(b.idleACKs) >= t.th.TFTPStallRepeats {
-		t.repeats(k, x, f.Time, out)
+		t.repeats(x, f.Time, out)
 	}
 }
 
@@ -211,8 +211,8 @@ func (x *transfer) repeat(id capture.FrameID) {
 }
 
 // complete ends a transfer of which every block arrived.
-func (t *tracker) complete(k endpoint, x *transfer, out *track.Out) {
-	t.countCompleted(k, x)
+func (t *tracker) complete(x *transfer, out *track.Out) {
+	t.countCompleted(x)
 	x.done, x.whole = true, true
 	fe := t.fetches.Get(x.fetch)
 	if fe == nil {
@@ -238,7 +238,7 @@ func (t *tracker) complete(k endpoint, x *transfer, out *track.Out) {
 }
 
 // clientError takes an ERROR of the client: it wants no more of this transfer.
-func (t *tracker) clientError(k endpoint, x *transfer, f *wire.Frame, code uint16, text []byte, out *track.Out) {
+func (t *tracker) clientError(x *transfer, f *wire.Frame, code uint16, text []byte, out *track.Out) {
 	x.last, x.lastClient = f.Time, f.Time
 	fe := t.fetches.Get(x.fetch)
 	if fe == nil || fe.phase == ended {
@@ -246,7 +246,7 @@ func (t *tracker) clientError(k endpoint, x *transfer, f *wire.Frame, code uint1
 		return
 	}
 	if x.b.final > 0 && x.b.behind == 0 && code == errUndefined { // closes the file in the place of the last ACK
-		t.complete(k, x, out)
+		t.complete(x, out)
 		return
 	}
 	x.done, fe.phase = true, ended
@@ -270,14 +270,14 @@ func (t *tracker) clientError(k endpoint, x *transfer, f *wire.Frame, code uint1
 }
 
 // serverError takes an ERROR of the server.
-func (t *tracker) serverError(k endpoint, x *transfer, f *wire.Frame, code uint16, text []byte, out *track.Out) {
+func (t *tracker) serverError(x *transfer, f *wire.Frame, code uint16, text []byte, out *track.Out) {
 	fe := t.fetches.Get(x.fetch)
 	if fe == nil || fe.phase == ended {
 		x.done = true
 		return
 	}
 	if x.b.final > 0 && x.b.behind == 0 && x.reacted {
-		t.complete(k, x, out) // the server missed the last ACK and gave up
+		t.complete(x, out) // the server missed the last ACK and gave up
 		return
 	}
 	x.done, fe.phase = true, ended

@@ -11,7 +11,7 @@ import (
 
 // stray takes a message to the client's port from an address that it did not
 // ask. Only what looks like an answer counts, and only while there is none.
-func (t *tracker) stray(k endpoint, x *transfer, f *wire.Frame, m Message, op Op, out *track.Out) {
+func (t *tracker) stray(x *transfer, f *wire.Frame, m Message, op Op, out *track.Out) {
 	n, ok := m.Number()
 	if x.answered || !(op == OACK || ok && (op == ERROR || op == DATA && x.op == RRQ && n == 1 || op == ACK && x.op == WRQ && n == 0)) {
 		return

@@ -42,7 +42,7 @@ are one timeline: rotated captures keep their state.`,
 		Example: `  pxescope analyze ticket/*.pcapng.gz
   pxescope analyze --rack 10.0.0.2 --fail-on error boot.pcap
   tcpdump -i eth1 -w - | pxescope analyze -
-  pxescope analyze --format json bundle.tar.xz | jq '.nodes[] | select(.outcome == "stopped")'`,
+  pxescope analyze --format json bundle.tar.xz | jq '.nodes[].verdict'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args)+len(o.read) == 0 {
 				return &statusError{status: ExitUsage, err: errors.New("no capture file given"),

@@ -4,10 +4,10 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/term"
 )
@@ -31,6 +31,10 @@ func openOutput(s Streams, path string) (*output, error) {
 			if w, _, err := term.GetSize(int(f.Fd())); err == nil {
 				o.cols = w
 			}
+		}
+		// As with other tools, COLUMNS asks for a width where no terminal has one.
+		if w, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && o.cols == 0 {
+			o.cols = w
 		}
 		return o, nil
 	}
@@ -79,5 +83,3 @@ func (o *output) discard() {
 	o.file.Close()
 	os.Remove(o.file.Name())
 }
-
-var _ io.Writer = (*output)(nil)

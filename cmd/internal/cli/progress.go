@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/pxescope/pxescope/cmd/internal/text"
 )
 
 // A progress shows on standard error how far a long input was read. It keeps
@@ -38,10 +40,10 @@ func (p *progress) update(read, total int64) {
 	p.shown, p.drawn = now, true
 	rate := float64(read) / now.Sub(p.started).Seconds()
 	if total > 0 {
-		fmt.Fprintf(p.w, "\r\x1b[K%3d%%  %s of %s  %s/s", min(100, 100*read/total), size(read), size(total), size(int64(rate)))
+		fmt.Fprintf(p.w, "\r\x1b[K%3d%%  %s of %s  %s/s", min(100, 100*read/total), text.Size(read), text.Size(total), text.Size(int64(rate)))
 		return
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s  %s/s", size(read), size(int64(rate)))
+	fmt.Fprintf(p.w, "\r\x1b[K%s  %s/s", text.Size(read), text.Size(int64(rate)))
 }
 
 // done takes the line away.

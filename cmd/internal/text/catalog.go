@@ -106,25 +106,11 @@ func clientPorts(v *catalog.Service) string {
 	return ""
 }
 
-var rowHead = []string{"source", "row", "platform", "name", "protocol", "port", "source ports", "direction", "who", "requirement or note", "service", "phase", "correction"}
-
-func rowCells(r *catalog.Row) []string {
-	note := r.Requirement
-	if r.Note != "" {
-		if note != "" {
-			note += "; "
-		}
-		note += r.Note
-	}
-	return []string{r.Source, strconv.Itoa(r.Number), string(r.Platform), r.Name, r.Protocol, r.Port, r.SourcePorts, r.Direction, r.Who, note,
-		r.Service, string(r.Phase), r.Correction}
-}
-
 func rowsOf(list []*catalog.Service) [][]string {
 	var rows [][]string
 	for _, v := range list {
 		for i := range v.Rows {
-			rows = append(rows, rowCells(&v.Rows[i]))
+			rows = append(rows, v.Rows[i].Cells())
 		}
 	}
 	return rows
@@ -133,8 +119,10 @@ func rowsOf(list []*catalog.Service) [][]string {
 // Rows lists the rows of the port documents, without the long texts.
 func Rows(w io.Writer, list []*catalog.Service, s Style) error {
 	var rows [][]string
-	for _, c := range rowsOf(list) {
-		rows = append(rows, []string{c[0], c[1], c[3], c[4], c[5], c[6], c[10], mark(c[12])})
+	for _, v := range list {
+		for _, r := range v.Rows {
+			rows = append(rows, []string{r.Source, strconv.Itoa(r.Number), r.Name, r.Protocol, r.Port, r.SourcePorts, r.Service, mark(r.Correction)})
+		}
 	}
 	_, err := io.WriteString(w, s.table([]string{"source", "row", "name", "protocol", "port", "source ports", "service", "corrected"}, rows, 8))
 	return err
@@ -150,7 +138,7 @@ func mark(correction string) string {
 // RowsCSV writes the rows of the port documents with everything they say.
 func RowsCSV(w io.Writer, list []*catalog.Service) error {
 	c := csv.NewWriter(w)
-	if err := c.Write(rowHead); err != nil {
+	if err := c.Write(catalog.Columns()); err != nil {
 		return err
 	}
 	return c.WriteAll(rowsOf(list))
@@ -174,7 +162,7 @@ func ServicesMarkdown(w io.Writer, list []*catalog.Service) error {
 
 // RowsMarkdown writes the rows of the port documents as a Markdown table.
 func RowsMarkdown(w io.Writer, list []*catalog.Service) error {
-	return markdown(w, rowHead, rowsOf(list))
+	return markdown(w, catalog.Columns(), rowsOf(list))
 }
 
 func markdown(w io.Writer, head []string, rows [][]string) error {

@@ -218,19 +218,39 @@ func (p *printer) finding(f *classify.Finding) {
 	if len(f.Nodes) > 0 {
 		p.block(p.Builder, "", "nodes: "+Escape(strings.Join(f.Nodes, " ")))
 	}
-	if p.Verbose > 0 || f.Severity == "error" {
-		if t := facts(f.Facts); t != "" {
+	told := p.toldAbove(f)
+	if p.Verbose > 0 || f.Severity == "error" && !told {
+		if t := facts(f.Facts, p.Verbose > 0); t != "" {
 			p.block(p.Builder, "", p.paint(dim, t))
 		}
 	}
-	if f.Severity != "ok" {
+	if f.Severity != "ok" && !told {
 		p.block(p.Builder, "", "next: "+Escape(f.Next))
 	}
 }
 
-func facts(list classify.Facts) string {
+// toldAbove reports whether an earlier finding about the same server says what
+// to do: the nodes that a rogue serves follow the rogue itself.
+func (p *printer) toldAbove(f *classify.Finding) bool {
+	for i := range p.r.Findings {
+		g := &p.r.Findings[i]
+		if g == f {
+			return false
+		}
+		if g.ID == f.ID && g.Server == f.Server && g.Next == f.Next && g.Severity == f.Severity {
+			return true
+		}
+	}
+	return false
+}
+
+// facts lists the evidence; how a score came about only when all is asked for.
+func facts(list classify.Facts, all bool) string {
 	var out []string
 	for _, f := range list {
+		if f.Key == "score_parts" && !all {
+			continue
+		}
 		v := fmt.Sprint(f.Value)
 		switch x := f.Value.(type) {
 		case string:

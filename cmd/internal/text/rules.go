@@ -51,3 +51,12 @@ func Thresholds(w io.Writer, t *site.Thresholds, s Style) error {
 	_, err := io.WriteString(w, s.table([]string{"threshold", "default", "symbol", "reason"}, rows, 4))
 	return err
 }
+
+// RulesMarkdown writes rules as a Markdown table.
+func RulesMarkdown(w io.Writer, rules []*finding.Rule) error {
+	rows := make([][]string, len(rules))
+	for i, r := range rules {
+		rows[i] = []string{"`" + r.ID + "`", r.Ref, r.Severity.String(), r.Title}
+	}
+	return markdown(w, []string{"finding", "ref", "severity", "says"}, rows)
+}

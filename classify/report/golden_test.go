@@ -1,0 +1,141 @@
+package report
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/pcapfile"
+	"github.com/pxescope/pxescope/capture/synth"
+	"github.com/pxescope/pxescope/classify"
+)
+
+const (
+	fixtures = "../../testdata/pcap"
+	goldens  = "../../testdata/golden"
+)
+
+// synthesized are the fixtures that scenarios of capture/synth make.
+var synthesized = map[string]func() *synth.Capture{
+	"rogue-libvirt.pcapng": synth.RogueAndStall,
+	"five-faults.pcap":     synth.FiveFaults,
+	"healthy-boot.pcap":    synth.HealthyBoot,
+}
+
+// Every capture in testdata/pcap gives the report in testdata/golden, to the
+// letter; the synthesized ones are what their scenario makes.
+func TestGoldenReports(t *testing.T) {
+	if *update {
+		writeFixtures(t)
+	}
+	files, err := filepath.Glob(filepath.Join(fixtures, "*.pcap*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < len(synthesized) {
+		t.Fatalf("got %d fixtures, want at least %d", len(files), len(synthesized))
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		t.Run(name, func(t *testing.T) {
+			got := reportOf(t, file)
+			golden := filepath.Join(goldens, name+".json")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("the report changed (-want +got); if it should, run 'make golden':\n%s", diff)
+			}
+		})
+	}
+}
+
+func reportOf(t *testing.T, file string) []byte {
+	t.Helper()
+	src, err := pcapfile.Open([]string{file}, pcapfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	e := classify.New(classify.Options{Version: "golden"})
+	if err := e.Run(src, 0); err != nil {
+		t.Fatal(err)
+	}
+	r := e.Report(src)
+	for i := range r.Captures {
+		r.Captures[i].File = filepath.Base(r.Captures[i].File)
+	}
+	var b bytes.Buffer
+	if err := JSON(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func writeFixtures(t *testing.T) {
+	for name, make := range synthesized {
+		var b bytes.Buffer
+		if err := write(&b, name, make()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(fixtures, name), b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The fixtures are their scenarios: nobody edits one without the other.
+func TestFixturesAreTheirScenarios(t *testing.T) {
+	for name, make := range synthesized {
+		var b bytes.Buffer
+		if err := write(&b, name, make()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(fixtures, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, b.Bytes()) {
+			t.Errorf("%s is not what its scenario makes; run 'make golden'", name)
+		}
+	}
+}
+
+func write(b *bytes.Buffer, name string, c *synth.Capture) error {
+	put := func(*capture.Packet) error { return nil }
+	if filepath.Ext(name) == ".pcapng" {
+		w, err := pcapfile.NewNgWriter(b, pcapfile.Section{Application: "pxescope capture/synth"})
+		if err != nil {
+			return err
+		}
+		if _, err := w.Interface(capture.Interface{Name: "eth1", Link: capture.LinkEthernet, SnapLen: 262144}); err != nil {
+			return err
+		}
+		put = func(p *capture.Packet) error { return w.WritePacket(p, "") }
+	} else {
+		w, err := pcapfile.NewPcapWriter(b, capture.LinkEthernet, 262144, false)
+		if err != nil {
+			return err
+		}
+		put = w.WritePacket
+	}
+	src := c.Source(name)
+	var p capture.Packet
+	for src.Next(&p) == nil {
+		if err := put(&p); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
@@ -76,3 +77,49 @@ func BenchmarkReadPcap(b *testing.B)       { benchmarkRead(b, false, reader) }
 func BenchmarkReadPcapng(b *testing.B)     { benchmarkRead(b, true, reader) }
 func BenchmarkTimelinePcap(b *testing.B)   { benchmarkRead(b, false, timeline) }
 func BenchmarkTimelinePcapng(b *testing.B) { benchmarkRead(b, true, timeline) }
+
+// Two captures whose packets alternate: the worst case of the merge.
+func BenchmarkTimelineMerge(b *testing.B) {
+	data := bulk(b, false, 80, 16<<20)
+	tree(b, map[string][]byte{"a": data, "b": data})
+	packets := 0
+	for b.Loop() {
+		tl, err := Open([]string{"a", "b"}, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var p capture.Packet
+		for tl.Next(&p) == nil {
+			packets++
+		}
+		tl.Close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(packets), "ns/packet")
+}
+
+// MB/s of uncompressed data; two fifths of it do not compress.
+func BenchmarkTimelineCompressed(b *testing.B) {
+	data := bulk(b, false, 530, 16<<20)
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for i := 24; i+546 <= len(data); i += 546 {
+		for j := i + 16; j < i+16+212; j++ {
+			data[j] = byte(rnd.Uint32())
+		}
+	}
+	for _, k := range compressions {
+		b.Run(k, func(b *testing.B) {
+			z := compress(b, k, data)
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				tl, err := Open([]string{"-"}, Options{Stdin: bytes.NewReader(z)})
+				if err != nil {
+					b.Fatal(err)
+				}
+				var p capture.Packet
+				for tl.Next(&p) == nil {
+				}
+				tl.Close()
+			}
+		})
+	}
+}

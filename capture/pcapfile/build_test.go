@@ -3,6 +3,7 @@ package pcapfile
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/crc32"
 	"io"
 	"strconv"
 	"testing"
@@ -139,3 +140,8 @@ func pcapAt(t testing.TB, name string, secs ...int) []byte {
 func at(sec int) capture.Time { return capture.Time(1_700_000_000+int64(sec)) * 1e9 }
 
 func label(name string, sec int) string { return name + " " + strconv.Itoa(sec) }
+
+// fixCRC sets the checksum at the end of an xz header.
+func fixCRC(h []byte) {
+	binary.LittleEndian.PutUint32(h[len(h)-4:], crc32.ChecksumIEEE(h[:len(h)-4]))
+}

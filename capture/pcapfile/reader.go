@@ -128,7 +128,7 @@ func (r *Reader) deliverUntimed(p *capture.Packet, link capture.LinkType, iface 
 	p.Link = link
 	p.Iface = iface
 	p.VLAN = capture.VLAN{}
-	p.WireLen = int(wireLen)
+	p.WireLen = int(min(wireLen, math.MaxInt32)) // int may have 32 bits
 	p.Data = data
 }
 

@@ -123,7 +123,11 @@ func notCapture(name string, head []byte, cause error) *Error {
 		e.Reason = "read: " + cause.Error()
 		return e
 	}
-	if len(head) == 0 && cause == io.EOF {
+	if cause != nil && cause != io.EOF {
+		e.Reason, e.Truncated = fmt.Sprintf("the compressed data end early, after %d bytes", len(head)), true
+		return e
+	}
+	if len(head) == 0 {
 		e.Reason = "is empty"
 		e.Remedy = "the capture was not started, or stopped before its header was written"
 		return e

@@ -85,16 +85,22 @@ func Open(paths []string, opt Options) (*Timeline, error) {
 	return t, nil
 }
 
-// remaining is how many bytes are still to be read, as far as known.
+// remaining is how many bytes are still to be read, as far as known: what was
+// read of a file that is still open will not be read again.
 func (w *walker) remaining() (n int64) {
-	for _, rt := range w.roots {
-		if !rt.held {
-			n += rt.size
+	going := map[*root]bool{}
+	for _, in := range w.t.inputs {
+		if in.r != nil {
+			going[in.blob.root] = true
 		}
 	}
-	for _, in := range w.t.inputs {
-		if in.r != nil && in.blob.root.file != nil {
-			n -= min(in.blob.root.file.total.Load(), in.blob.root.size)
+	for _, rt := range w.roots {
+		switch {
+		case rt.held:
+		case going[rt]:
+			n += rt.size - min(rt.file.total.Load(), rt.size)
+		default:
+			n += rt.size
 		}
 	}
 	return n

@@ -309,13 +309,15 @@ func (s *Servers) collides(h *holder, c *caller) bool {
 	}
 	first := s.callers.Get(h.before.mac)
 	switch {
-	case first == nil: // one that said nothing here: it cannot be judged
+	case first == nil || c == nil: // one that said nothing here: it cannot be judged
+		return false
+	case first.forged || c.forged: // made-up clients
 		return false
 	case !h.before.acked && !first.chosen.IsZero() && first.chosen != h.before.server:
 		return false // it took another offer, so the address was free again
-	case c != nil && c.uuid && first.uuid && c.guid == first.guid:
+	case c.uuid && first.uuid && c.guid == first.guid:
 		return false // ports of one machine, or its clone: that has a rule
-	case c != nil && c.id != [16]byte{} && c.id == first.id:
+	case c.id != [16]byte{} && c.id == first.id:
 		return false
 	}
 	return true

@@ -145,6 +145,10 @@ func (s *Servers) heard(f *wire.Frame, g *segment, c *caller, mac wire.MAC, out 
 		return
 	}
 	c.answered = true
+	if c.blamed {
+		c.blamed = false
+		out.Withdraw(track.Withdrawal{Rule: RulePortNotForwarding, Node: finding.Endpoint{MAC: mac}})
+	}
 	quiet := f.Time.Sub(c.began)
 	if f.Time.Sub(c.at) > promptAnswer || c.late {
 		return
@@ -257,12 +261,13 @@ func (s *Servers) blockedNoOffer(mac wire.MAC, c *caller, at capture.Time, out *
 	if g == nil || !g.stp.blocked || g.stp.last < c.began {
 		return
 	}
+	c.blamed = true
 	n := min(c.sends, len(c.frames))
 	out.Find(finding.Finding{
 		Rule: RulePortNotForwarding, Severity: finding.Error, Confidence: finding.Likely,
 		Node: finding.Endpoint{MAC: mac}, VLAN: c.seg.vlan, Iface: int(c.seg.face),
 		Summary: plural(c.sends, "DISCOVER") + " went unanswered while the switch port was not forwarding",
 		Facts:   []finding.Fact{{Key: "evidence", Value: "BPDUs not forwarding"}, {Key: "discovers", Value: c.sends}},
-		Frames:  append(append([]capture.FrameID{}, c.frames[:n]...), g.stp.frame), First: c.began, Last: at,
+		Frames:  append(append([]capture.FrameID{}, c.frames[:n]...), g.stp.frame), First: c.began, Last: max(at, c.at),
 	})
 }

@@ -260,6 +260,13 @@ func TestStarvation(t *testing.T) {
 	}{
 		{"16 clients of one station", build(16, 1, ""), []string{"dhcp-starvation"}},
 		{"doubled", build(40, 1, "").Doubled(), []string{"dhcp-starvation"}},
+		{"17 clients, each of another made-up station", func() *synth.Capture {
+			c := build(17, 1, "")
+			for i, p := range c.Packets {
+				p.Data[10] = byte(i)
+			}
+			return c
+		}(), []string{"dhcp-starvation"}},
 		{"trap: 15 clients again and again behind a wireless bridge", build(15, 10, ""), []string{}},
 		{"trap: a relay", build(40, 1, "10.1.0.1"), []string{}},
 	} {

@@ -15,14 +15,14 @@ var RuleRogueLibvirt = &finding.Rule{
 	Detect: "An OFFER, ACK or NAK, or a REQUEST that names the server, of 192.168.122.1 or of another dnsmasq at .1 of a private /24 with a MAC of 52:54:00. " +
 		"A score is added up: server id 192.168.122.1 (4), address in 192.168.122.0/24 (2), another private /24 with the server at .1 and a MAC of 52:54:00 (2), " +
 		"source MAC 52:54:00 (2), dnsmasq's option order (1), T1 and T2 exactly 1/2 and 7/8 of the lease (1), lease 3600 s (1), option 28 (0.5), no boot file (1), " +
-		"a client that is no guest, its MAC not 52:54:00 (2). It is reported from 4 and certain from 7, and only where it does harm: to a client that is no guest, " +
-		"to one that boots and is offered nothing to boot, to one that it refuses, or beside another DHCP server.",
+		"a client that is no guest, its MAC not 52:54:00 (2). It is reported from 4 and certain from 7, and only where it does harm: 192.168.122.1 to a client that is no guest, " +
+		"to one that boots and is offered nothing to boot, to one that it refuses, or beside another DHCP server; any other address beside another DHCP server only.",
 	Means: "A host's libvirt \"default\" network (a dnsmasq behind virbr0) reaches the wire: the bridge got a physical NIC, or a guest bridges it on. It hands out leases of " +
 		"192.168.122.0/24 with a gateway that leads nowhere and no boot file, and it refuses (NAK) renewals of the right server's leases, because libvirt runs it as authoritative. " +
 		"UEFI ignores its offers and repeats DISCOVER until PXE-E16; iPXE takes the last OFFER that it hears, so boots fail now and then; operating systems take the first.",
 	Next: "Find the host by the server's MAC in the switches' MAC tables; there run \"virsh net-destroy default\" and \"virsh net-autostart --disable default\", " +
 		"or take the physical NIC out of the bridge.",
-	Traps: "Guests of a hypervisor are served by it on purpose: guests alone, served alone, are not reported, nor is a server whose every answer the capturing host itself sent, nor one on virbr*, vnet* and the like. " +
+	Traps: "Guests of a hypervisor are served by it on purpose: guests alone, served alone, are not reported, nor is a server whose every answer the capturing host itself sent, nor one on virbr*, vnet* and the like. A dnsmasq at .1 on a virtual machine may be the right server: alone it is not reported. " +
 		"A lab built on libvirt may have its own server in 192.168.122.0/24: then the server id is not .1.",
 	References: []string{"RFC 2131 section 4.3", "libvirt network XML, default network", "pxescope field catalogue FM-02, 3.2"},
 	Rank:       finding.RankRogue,
@@ -42,7 +42,12 @@ func (s *Servers) libvirt(v *server) (score float64, parts []string) {
 	id := v.key.id
 	other := id != libvirtID && isGuest(v.key.mac) && v.shape.isDnsmasq() && !v.shape.hasFile &&
 		id.Is4() && id[15] == 1 && id.Netip().IsPrivate() && maskBits(v.terms.mask) == 24 && masked(id, v.terms.mask) == v.terms.subnet
-	if id != libvirtID && !other || !s.leaks(v) {
+	switch {
+	case id == libvirtID && !s.leaks(v):
+		return 0, nil
+	case id != libvirtID && !(other && s.beside(v)):
+		// A dnsmasq of a guest or of a libvirt network made for the purpose may
+		// well be the only server there is, and the right one.
 		return 0, nil
 	}
 	add := func(points float64, ok bool, what string) {
@@ -84,9 +89,15 @@ func (s *Servers) leaks(v *server) bool {
 	if v.bootless > 0 && v.boot == 0 || v.naks > 0 {
 		return true
 	}
-	beside := false
+	return s.beside(v)
+}
+
+// beside reports whether another server gives addresses on the segment of v,
+// or is asked for one.
+func (s *Servers) beside(v *server) bool {
+	found := false
 	s.servers.Each(func(_ serverKey, u *server, _ capture.Time) {
-		beside = beside || u != v && (u.gave || u.named > 0) && !same(u, v) && shareSegment(u, v)
+		found = found || u != v && (u.gave || u.named > 0) && !same(u, v) && shareSegment(u, v)
 	})
-	return beside
+	return found
 }

@@ -142,7 +142,9 @@ type caller struct {
 	frames   [4]capture.FrameID
 	answered bool // the burst got some reply
 	late     bool // l2-port-not-forwarding was said of it
+	blamed   bool // it was said of it as an error, nothing having answered
 	badUUID  bool
+	forged   bool // its requests come from another's Ethernet address
 }
 
 func newServers(cfg *track.Config) *Servers {
@@ -158,11 +160,10 @@ func newServers(cfg *track.Config) *Servers {
 	}
 }
 
-// Evicted is how many servers, segments and clients were dropped because a
-// table was full. Transactions and addresses age out and do not count.
-func (s *Servers) Evicted() uint64 {
-	return s.servers.Evicted() + s.segments.Evicted() + s.callers.Evicted()
-}
+// Evicted is how many servers and segments were dropped because a table was
+// full. Clients, addresses and transactions age out and do not count: nothing
+// of theirs is waiting to be judged.
+func (s *Servers) Evicted() uint64 { return s.servers.Evicted() + s.segments.Evicted() }
 
 // Message reads one DHCP message that is no copy.
 func (s *Servers) Message(f *wire.Frame, m Message, o *Options, out *track.Out) {
@@ -222,6 +223,7 @@ func (s *Servers) request(f *wire.Frame, m Message, o *Options, out *track.Out) 
 		c = s.callers.Put(mac)
 		c.kind = track.ClientOther
 	}
+	c.forged = forged(f, m)
 	s.identify(f, m, o, c, out)
 	s.discovering(f, m, o, c, out)
 	typ := o.Type()
@@ -233,7 +235,8 @@ func (s *Servers) request(f *wire.Frame, m Message, o *Options, out *track.Out) 
 	case Discover:
 		s.spray(f, m, out)
 	case Request:
-		if id := o.Addr(OptServerID); !id.IsZero() {
+		// On port 4011 a boot server is asked for a file, not for an address.
+		if id := o.Addr(OptServerID); !id.IsZero() && f.DstPort != PortPXE {
 			c.chosen = id
 			s.naming(f, m, o, id, c.kind, out)
 		}
@@ -335,8 +338,8 @@ func (s *Servers) reply(f *wire.Frame, m Message, o *Options, out *track.Out) {
 	if c != nil {
 		s.heard(f, seg, c, mac, out)
 	}
-	if typ != Offer && typ != Ack && typ != Nak {
-		return // BOOTP, or cut away: it does not say who it is
+	if typ != Offer && typ != Ack && typ != Nak || f.SrcPort == PortPXE {
+		return // BOOTP or cut away: it does not say who it is; or a boot server
 	}
 	id := o.Addr(OptServerID)
 	gi := m.GIAddr()

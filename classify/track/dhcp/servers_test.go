@@ -144,6 +144,7 @@ func TestLibvirt(t *testing.T) {
 			s.Host = synth.NewHost(virbr, "192.168.100.1")
 			s.Router = "192.168.100.1"
 			dora(c, 0, synth.Udhcpc(physical), 1, s, "192.168.100.9")
+			dora(c, time.Second, synth.Udhcpc(second), 2, good(), "10.0.0.9")
 		}, want: []string{"-", physical}, conf: finding.Certain, score: 10.5},
 		{name: "behind a router: MAC not its own", build: func(c *synth.Capture) {
 			s := libvirt()
@@ -169,6 +170,15 @@ func TestLibvirt(t *testing.T) {
 			s := good()
 			s.Host, s.Lease = synth.NewHost("52:54:00:00:00:10", "10.0.0.1"), 3600
 			dora(c, 0, synth.UEFI(physical, 7), 1, s, "10.0.0.57")
+		}},
+		{name: "trap: a libvirt network made for booting, with a proxy", build: func(c *synth.Capture) {
+			s, proxy := libvirt(), good()
+			s.Host, s.Router = synth.NewHost(virbr, "192.168.16.1"), "192.168.16.1"
+			d := synth.UEFI(physical, 7).Discover(1, 0)
+			c.Add(0, d.Broadcast()).Add(ms, s.Frame(s.Offer(d, "192.168.16.12"))).Add(2*ms, proxy.Frame(proxy.ProxyOffer(d)))
+			r := synth.UEFI(physical, 7).Request(proxy.ProxyOffer(d), 0)
+			r.CIAddr = "192.168.16.12"
+			c.Add(5*time.Second, r.Unicast(synth.NewHost(physical, "192.168.16.12"), proxy.Host, 4011, 4011))
 		}},
 		{name: "trap: dnsmasq of a rack at .1", build: func(c *synth.Capture) {
 			s := good()
@@ -529,5 +539,126 @@ func TestServersBounds(t *testing.T) {
 	}
 	if s.Evicted() == 0 {
 		t.Error("Evicted() = 0 after a flood")
+	}
+}
+
+// TestServersAllocs: what has been said is not said again for each packet.
+func TestServersAllocs(t *testing.T) {
+	s := newServers(allow("10.0.0.2"))
+	var out track.Out
+	var o Options
+	c := synth.UEFI(physical, 7)
+	d := c.Discover(1, 0)
+	offer := good().Offer(d, "10.0.0.57")
+	bad := libvirt().Offer(d, "192.168.122.57")
+	type packet struct {
+		f wire.Frame
+		m Message
+	}
+	at := capture.Time(0)
+	server := func(h synth.DHCPServer, d synth.DHCP) packet {
+		return packet{wire.Frame{SrcMAC: wire.MAC(h.MAC), Src: wire.AddrFrom(h.IP), DstPort: 68, SrcPort: 67, TTL: 64}, d.Bytes()}
+	}
+	client := func(d synth.DHCP) packet {
+		return packet{wire.Frame{SrcMAC: wire.MAC(node), DstPort: 67, SrcPort: 68, TTL: 64}, d.Bytes()}
+	}
+	for _, tt := range []struct {
+		name    string
+		packets []packet
+		most    float64
+	}{
+		{"requests", []packet{client(d), client(c.Request(offer, 0))}, 0},
+		// The terms of an answer are kept as text, to be compared.
+		{"the right server", []packet{client(d), server(good(), offer)}, 12},
+		{"libvirt's", []packet{client(d), server(libvirt(), bad)}, 40},
+	} {
+		play := func() {
+			for i := range tt.packets {
+				p := &tt.packets[i]
+				at += 1e9
+				p.f.Time = at
+				o.Parse(p.m, len(p.m))
+				s.Message(&p.f, p.m, &o, &out)
+			}
+			out.Reset()
+		}
+		for range 40 {
+			play()
+		}
+		if n := testing.AllocsPerRun(100, play); n > tt.most {
+			t.Errorf("%s: %v allocations, want at most %v", tt.name, n, tt.most)
+		}
+	}
+}
+
+// FuzzServers plays any sequence of payloads to Servers: no panic, tables in
+// bounds, findings that hold together.
+func FuzzServers(f *testing.F) {
+	c := &synth.Capture{}
+	dora(c, 0, synth.UEFI(physical, 7), 1, good(), "10.0.0.57")
+	dora(c, time.Second, synth.Udhcpc(second), 2, libvirt(), "192.168.122.57")
+	var seed []byte
+	for _, p := range c.Packets {
+		b := p.Data[42:]
+		seed = append(append(seed, byte(len(b)>>8), byte(len(b)), p.Data[11]), b...)
+	}
+	f.Add(seed, true)
+	f.Add(seed, false)
+	f.Fuzz(func(t *testing.T, b []byte, list bool) {
+		cfg := tracktest.Config()
+		if list {
+			cfg = allow("10.0.0.2")
+		}
+		s := newServers(cfg)
+		var out track.Out
+		var o Options
+		at := capture.Time(1)
+		for len(b) > 3 {
+			n, x := min(int(b[0])<<8|int(b[1]), len(b)-3), b[2]
+			m := Message(b[3 : 3+n])
+			b = b[3+n:]
+			at += capture.Time(x) * 1e8
+			fr := wire.Frame{Time: at, ID: capture.FrameID(at), SrcMAC: wire.MAC{0x52, 0x54, 0, 0, 0, x & 3}, Src: wire.Addr4([4]byte{10, 0, 0, x}), SrcPort: 67 + uint16(x>>7), DstPort: 68, TTL: 64 - x&1}
+			if x&4 != 0 {
+				fr.DstPort = 67
+			}
+			if x&8 != 0 {
+				fr.Stop, fr.Payload = wire.StopLLC, m
+				s.Link(&fr, &out)
+				continue
+			}
+			if !m.Valid() {
+				continue
+			}
+			o.Parse(m, len(m)+int(x&16))
+			s.Message(&fr, m, &o, &out)
+			if x&32 != 0 {
+				s.NoOffer(m.CHAddr(), 0, at, &out)
+			}
+		}
+		s.Finish(at, &out)
+		for _, f := range out.Findings {
+			if f.Rule == nil || f.Summary == "" || len(f.Frames) > finding.MaxFrames || f.First > f.Last || f.Last > at {
+				t.Errorf("finding %+v at %d", f, at)
+			}
+			for _, x := range f.Facts {
+				switch x.Value.(type) {
+				case string, int, int64, uint64, float64, bool, []string:
+				default:
+					t.Errorf("%s: fact %s is a %T", f.Rule.ID, x.Key, x.Value)
+				}
+			}
+		}
+	})
+}
+
+// TestRulesComplete: the literals are the manual.
+func TestServerRulesComplete(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range serverRules {
+		if r.ID == "" || seen[r.ID] || r.Title == "" || r.Detect == "" || r.Means == "" || r.Next == "" || r.Traps == "" || len(r.References) == 0 {
+			t.Errorf("rule %q is incomplete or twice", r.ID)
+		}
+		seen[r.ID] = true
 	}
 }

@@ -1,0 +1,21 @@
+package tcp_test
+
+import (
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/track"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+// A teacher expects mountd on the port that its first frame goes to.
+type teacher struct{}
+
+func (teacher) Frame(f *wire.Frame, out *track.Out) {
+	out.Expect(track.Expectation{
+		Proto: f.Proto, Addr: f.Dst, Port: f.DstPort, Server: true, Service: "rpc-mount", Tracker: "teacher", Until: track.Never,
+	})
+}
+func (teacher) Deadline() capture.Time          { return track.Never }
+func (teacher) Expire(capture.Time, *track.Out) {}
+func (teacher) Finish(capture.Time, *track.Out) {}
+func (teacher) Count(*track.Counts)             {}
+func (teacher) Evicted() uint64                 { return 0 }

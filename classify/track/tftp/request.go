@@ -47,12 +47,12 @@ func (t *tracker) request(f *wire.Frame, m Message, op Op, out *track.Out) {
 		t.leave(x, out)
 	}
 	if x == nil || x.fetch != key || !again {
-		t.recent = nil
+		clear(t.recent[:])
 		if x != nil {
 			t.countCompleted(x)
 		}
 		x = t.transfers.Put(k)
-		x.fetch, x.peer, x.op, x.b = key, f.Dst, op, newBlocks()
+		x.key, x.fetch, x.peer, x.op, x.b = k, key, f.Dst, op, newBlocks()
 	}
 	x.last, x.lastClient = f.Time, f.Time
 	t.expect(x, f.Time, out)
@@ -233,6 +233,8 @@ func (t *tracker) finishFetch(key fetchKey, fe *fetch, end capture.Time, out *tr
 		return
 	}
 	switch {
+	case fe.saidWrong:
+		t.unansweredExchange(fe, end, out)
 	case !fe.wrong.IsZero():
 		t.exchange(fe, nil, track.Open, out, "answered from "+fe.wrong.Addr.String())
 	case fe.overdue > 0:

@@ -57,7 +57,7 @@ var RuleNotFound = &finding.Rule{
 var RuleError = &finding.Rule{
 	ID: "tftp-error", Ref: "FM-50", Severity: finding.Error, Confidence: finding.Certain,
 	Title: "TFTP transfer refused with an error",
-	Detect: "An ERROR other than 1 and 5 from the server, and no retry that worked within tftp_sibling; an ERROR 2 or 3 from the client; " +
+	Detect: "An ERROR other than 1 and 5 from the server, and no retry that worked within tftp_sibling; an ERROR other than 0, 5 and 8 from the client; " +
 		"or an ERROR 8 from the client after the OACK and no further request of the client within size_probe.",
 	Means: "Code 0: read the text. Code 2: file permissions, or a path outside of the server's root. Code 3: no room. Code 4: the server does not know the transfer mode, or got garbage. Code 6: an upload over an existing file. " +
 		"Code 8: an option was refused; from the client this usually is the block size.",

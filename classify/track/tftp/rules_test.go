@@ -156,6 +156,7 @@ func TestRules(t *testing.T) {
 		{"wrong source: the client ignores it", &scene().ask("boot.efi", 1024, 0, 4).send(.1, second, node, 49200, 1024, oack).send(4.1, second, node, 49201, 1024, oack).beat(11).Capture, []string{"error tftp-reply-wrong-source"}},
 		{"wrong source: ERROR 5", &scene().ask("boot.efi", 1024, 0).send(.1, second, node, 49200, 1024, oack).send(.2, node, second, 1024, 49200, synth.TFTPError(5, "Unknown transfer ID")).Capture, []string{"error tftp-reply-wrong-source"}},
 		{"wrong source: the client takes it", &scene().get(0, synth.TFTP{From: second, File: "boot.efi", Size: 5000, Options: []string{"blksize", "1468"}}).beat(20).Capture, []string{"note tftp-reply-wrong-source"}},
+		{"wrong source: a retry is answered by the server", &scene().ask("boot.efi", 2070, 0).send(.1, second, node, 49200, 2070, oack).send(.2, node, second, 2070, 49200, synth.TFTPError(5, "")).get(4, edk2("boot.efi", 5000)).beat(20).Capture, []string{"note tftp-reply-wrong-source"}},
 		{"wrong source: open at the end", &scene().ask("boot.efi", 1024, 0).send(.1, second, node, 49200, 1024, oack).beat(5).Capture, quiet},
 		{"wrong source: asked by broadcast", &scene().get(0, synth.TFTP{Server: synth.Everyone, From: server, File: "boot.efi", Size: 5000}).beat(20).Capture, quiet},
 		{"wrong source: stray packet of another host", &scene().get(0, edk2("boot.efi", 50000)).send(.002, other, node, 5000, 2070, data(77, 100)).beat(20).Capture, quiet},
@@ -187,6 +188,8 @@ func TestRules(t *testing.T) {
 		{"error: at the end of the capture", &scene().ask("boot.efi", 1024, 0).answer(1024, synth.TFTPError(0, "Internal error"), .1).Capture, []string{"error tftp-error"}},
 		{"error: a write without room", &scene().send(0, node, server, 1024, 69, synth.TFTPWrite("dump", "octet")).answer(1024, synth.TFTPError(3, "Disk full"), .1).beat(11).Capture, []string{"error tftp-error"}},
 		{"error: the client has no room", &scene().ask("boot.efi", 1024, 0).answer(1024, oack, .1).client(1024, synth.TFTPAck(0), .2).answer(1024, data(1, 1468), .3).client(1024, synth.TFTPError(3, "too big"), .4).beat(11).Capture, []string{"error tftp-error"}},
+		{"error: in the middle, on each try", &midError(scene(), 0, 3, 6, 9).beat(10.2).Capture, []string{"error tftp-error"}},
+		{"error: in the middle, then a try works", &midError(scene(), 0, 3).get(6, edk2("boot.efi", 5000)).beat(20).Capture, quiet},
 		{"error: options refused by the client", &scene().probe(0, "boot.efi", 1024, 8, "bad blksize").beat(7).Capture, []string{"error tftp-error"}},
 		{"error: options refused by the server, without them it works", &scene().ask("boot.efi", 1024, 0).answer(1024, synth.TFTPError(8, "no options"), .1).get(.2, synth.TFTP{File: "boot.efi", Size: 3000, ClientPort: 1025}).beat(20).Capture, quiet},
 		{"error: iPXE only wanted the size", &scene().probe(0, "boot.efi", 1024, 0, "TFTP Aborted").beat(20).Capture, quiet},
@@ -230,6 +233,7 @@ func TestRules(t *testing.T) {
 		{"stalled: the last DATA is repeated to a client that runs it", &scene().get(0, synth.TFTP{File: "boot.efi", Size: 1000, NoLastACK: true}).answer(2070, data(2, 488), 2, 4, 7, 10).beat(20).Capture, quiet},
 		{"stalled: a one-block file is repeated to a client that never reacts", &scene().get(0, synth.TFTP{File: "boot.cfg", Size: 100, NoLastACK: true}).answer(2070, data(1, 100), 2, 4, 7, 10).beat(20).Capture, []string{"error tftp-stalled"}},
 		{"stalled: the client leaves a file for another", &scene().get(0, synth.TFTP{File: "splash.png", Size: 99999, StopAfter: 5}).answer(2070, data(6, 512), 1, 3, 6).get(.5, synth.TFTP{File: "menu.cfg", Size: 100, ClientPort: 2071}).beat(20).Capture, quiet},
+		{"stalled: a silent question for the size, then another file", &scene().ask("boot.efi", 1024, 0).answer(1024, oack, .01).get(1, edk2("menu.c32", 9000)).beat(20).Capture, quiet},
 		{"stalled: menu between files", &scene().get(0, edk2("menu.c32", 9000)).get(60, edk2("vmlinuz", 9000)).beat(100).Capture, quiet},
 		{"stalled: windows are no loss", &scene().get(0, edk2("boot.efi", 200000)).beat(20).Capture, quiet},
 		{"stalled: goes on by multicast", &scene().ask("boot.efi", 1024, 0).answer(1024, synth.TFTPOack("multicast", "224.1.1.1,1758,1"), .1).client(1024, synth.TFTPAck(0), .2).beat(20).Capture, quiet},
@@ -256,6 +260,7 @@ func TestRules(t *testing.T) {
 		{"ICMP: nothing listens", nobody(scene(), server, 3, 3), []string{"error tftp-no-answer"}},
 		{"ICMP: a router says so, in grace", nobody(scene(), router, 3, 1), quiet},
 		{"ICMP: the client closed its port after the size", closedPort(scene()), quiet},
+		{"ICMP: the client closed its port and does not come back", closedPort(scene()).Until(sec(1.05)).Add(sec(20), synth.ARP(1, other, router)), []string{"note tftp-stalled"}},
 		{"ICMP: the client refuses the other address", refusedPort(scene()), []string{"error tftp-reply-wrong-source"}},
 		{"ICMP: about an old transfer", oldICMP(scene()), quiet},
 	} {
@@ -327,6 +332,15 @@ func closedPort(s *scene) *synth.Capture {
 	s.Add(sec(1.01), synth.UDP(server, node, 49200, 1024, oack))
 	s.Add(sec(1.02), synth.ICMPError(node, server, 3, 3, 0, s.Packets[len(s.Packets)-1].Data))
 	return s.get(1.1, edk2("boot.efi", 9000)).beat(20).Join()
+}
+
+// midError are tries that the server breaks off after the first block.
+func midError(s *scene, times ...float64) *scene {
+	for i, at := range times {
+		p := uint16(3000 + i)
+		s.ask("boot.efi", p, at).answer(p, data(1, 512), at+.01).client(p, synth.TFTPAck(1), at+.02).answer(p, synth.TFTPError(0, "read error"), at+.03)
+	}
+	return s
 }
 
 // refusedPort: the client does not want what comes from the other address.

@@ -88,7 +88,7 @@ func (t *tracker) stall(x *transfer, at capture.Time, quiet bool, out *track.Out
 	case quiet && !x.reacted && fe.port != x.key.port:
 		x.done = true // a later try from another port took its place
 		return
-	case x.reacted && t.asked(x.key.addr).lastRequest > x.lastClient:
+	case (x.reacted || fe.answers < t.th.TFTPStallRepeats) && t.asked(x.key.addr).lastRequest > x.lastClient:
 		x.done, fe.phase = true, ended
 		t.exchange(fe, x, track.Answered, out, "left by the client for another request")
 		return
@@ -109,7 +109,7 @@ func (t *tracker) stall(x *transfer, at capture.Time, quiet bool, out *track.Out
 // resumed takes a stall back: the transfer goes on.
 func (t *tracker) resumed(x *transfer, out *track.Out) {
 	x.stalled, x.repeatAt = false, 0
-	t.transfers.SetDeadline(x.last.Add(t.th.TFTPStallQuiet))
+	t.transfers.SetDeadline(x.key, x.last.Add(t.th.TFTPStallQuiet))
 	fe := t.fetches.Get(x.fetch)
 	if fe == nil {
 		return
@@ -215,7 +215,6 @@ func (t *tracker) stalled(fe *fetch, x *transfer, at capture.Time, quiet bool, o
 // startedOver ends an attempt because the client asks for the file again from
 // the beginning, although it had begun to take it.
 func (t *tracker) startedOver(fe *fetch, x *transfer, f *wire.Frame, out *track.Out) {
-	k := endpoint{fe.client.Addr, fe.port}
 	if x.b.final > 0 && x.b.behind == 0 {
 		t.complete(x, out)
 		return

@@ -124,6 +124,7 @@ type fetch struct {
 	errCode   uint16
 	errText   string
 	errClient bool
+	errMid    bool // after an answer: only a whole transfer makes it good
 	errCount  int
 	errAt     capture.Time
 	errFirst  capture.Time

@@ -42,8 +42,9 @@ type tracker struct {
 	servers   *track.Table[wire.Addr, names]
 	requests  *track.Table[requestKey, requestCount]
 
-	// The transfer of the last packet; Put moves transfers, so it is forgotten then.
-	recent *transfer
+	// The transfers of the last packets, by bits of the client's address and
+	// port. Put moves transfers, so all are forgotten then.
+	recent [recentSize]*transfer
 
 	counts  track.TFTPCounts
 	errors  [16]uint64 // ERROR messages by code
@@ -53,7 +54,7 @@ type tracker struct {
 
 func newTracker(cfg *track.Config) *tracker {
 	t := &tracker{th: cfg.Site.Thresholds, others: make(map[uint16]uint64)}
-	t.transfers = track.NewTable(maxTransfers, func(x *transfer) {
+	t.transfers = track.NewTable(maxTransfers, func(_ endpoint, x *transfer) {
 		t.countCompleted(x)
 		if !x.done && x.answered {
 			t.evicted++
@@ -139,13 +140,12 @@ func (t *tracker) udp(f *wire.Frame, out *track.Out) {
 // find looks for the transfer that f belongs to. Both ends may be clients of
 // each other: then the one whose server the other end is.
 func (t *tracker) find(f *wire.Frame) (x *transfer, toClient bool) {
-	if r := t.recent; r != nil {
-		if r.key.port == f.DstPort && r.key.addr == f.Dst {
-			return r, true
-		}
-		if r.key.port == f.SrcPort && r.key.addr == f.Src {
-			return r, false
-		}
+	to, from := recentSlot(&f.Dst, f.DstPort), recentSlot(&f.Src, f.SrcPort)
+	if r := t.recent[to]; r != nil && r.key.port == f.DstPort && r.key.addr == f.Dst {
+		return r, true
+	}
+	if r := t.recent[from]; r != nil && r.key.port == f.SrcPort && r.key.addr == f.Src {
+		return r, false
 	}
 	x, toClient = t.transfers.Get(endpoint{f.Dst, f.DstPort}), true
 	if x == nil || x.peer != f.Src {
@@ -153,8 +153,21 @@ func (t *tracker) find(f *wire.Frame) (x *transfer, toClient bool) {
 			x, toClient = y, false
 		}
 	}
-	t.recent = x
+	switch {
+	case x == nil:
+	case toClient:
+		t.recent[to] = x
+	default:
+		t.recent[from] = x
+	}
 	return x, toClient
+}
+
+// recentSize is how many transfers are found without a look into the table.
+const recentSize = 256
+
+func recentSlot(a *wire.Addr, port uint16) uint8 {
+	return a[15] ^ a[14]*7 ^ uint8(port) ^ uint8(port>>8)*13
 }
 
 func (t *tracker) expect(x *transfer, now capture.Time, out *track.Out) {
@@ -178,14 +191,14 @@ func (t *tracker) Expire(now capture.Time, out *track.Out) {
 			return
 		}
 		t.fetches.Expire(at, func(k fetchKey, fe *fetch, _ capture.Time) { t.fetchDue(k, fe, at, out) })
-		t.transfers.Expire(at, func(x *transfer, _ capture.Time) { t.transferDue(x, at, out) })
+		t.transfers.Expire(at, func(_ endpoint, x *transfer, _ capture.Time) { t.transferDue(x, at, out) })
 		t.lists.Expire(at, func(k listKey, l *list, _ capture.Time) { t.judgeList(k, l, at, out) })
 	}
 }
 
 // Finish implements track.Tracker.
 func (t *tracker) Finish(end capture.Time, out *track.Out) {
-	t.transfers.Each(func(x *transfer, _ capture.Time) { t.finishTransfer(x, out) })
+	t.transfers.Each(func(_ endpoint, x *transfer, _ capture.Time) { t.finishTransfer(x, out) })
 	t.fetches.Each(func(k fetchKey, fe *fetch, _ capture.Time) { t.finishFetch(k, fe, end, out) })
 	t.lists.Each(func(k listKey, l *list, at capture.Time) {
 		if at != track.Never {

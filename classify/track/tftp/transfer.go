@@ -219,6 +219,10 @@ func (t *tracker) complete(x *transfer, out *track.Out) {
 		return
 	}
 	fe.phase, fe.restarts = ended, 0
+	if fe.judgeAt != 0 {
+		fe.judgeAt = 0
+		t.schedule(x.fetch, fe)
+	}
 	if fe.saidStalled {
 		fe.saidStalled = false
 		t.withdraw(RuleStalled, fe, out)
@@ -227,7 +231,7 @@ func (t *tracker) complete(x *transfer, out *track.Out) {
 		fe.saidLimit = false
 		t.withdraw(RuleSizeLimit, fe, out)
 	}
-	if fe.saidWrong && !fe.wrongTaken {
+	if fe.saidWrong && !fe.wrongTaken && !fe.wrong.IsZero() {
 		t.wrongSource(fe, finding.Note, "a later try was answered by the server itself", x.last, out)
 	}
 	if fe.saidError {
@@ -263,6 +267,7 @@ func (t *tracker) clientError(x *transfer, f *wire.Frame, code uint16, text []by
 			fe.probeAt = f.Time.Add(t.th.SizeProbe)
 		}
 	default:
+		fe.errMid = true
 		t.refused(x.fetch, fe, f, code, text, true)
 	}
 	t.exchange(fe, x, track.Answered, out, "broken off by the client: "+errorName(code, fe.abortText))
@@ -291,6 +296,7 @@ func (t *tracker) serverError(x *transfer, f *wire.Frame, code uint16, text []by
 		if fe.file.list != listNone && x.op == RRQ && x.b.high == 0 && (missing || code == errUndefined || code == errAccess) {
 			t.miss(x.fetch, fe, f, code, text, out)
 		} else {
+			fe.errMid = x.reacted || fe.answers > 0
 			t.refused(x.fetch, fe, f, code, text, false)
 		}
 	}
@@ -326,7 +332,7 @@ func (t *tracker) served(key fetchKey, fe *fetch, at capture.Time, out *track.Ou
 		if other == nil || other.judgeAt == 0 {
 			continue
 		}
-		if !alternatives(other.name, fe.name) {
+		if !alternatives(other.name, fe.name) || other == fe && fe.errMid {
 			c.misses[kept] = m
 			kept++
 			continue

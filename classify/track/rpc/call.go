@@ -27,8 +27,9 @@ type call struct {
 	first            capture.Time
 	frame            capture.FrameID
 	udp              bool
-	replied          bool // one of this xid was replied to before: no news for the counts
-	walksRoot        bool // an NFSv4 COMPOUND that enters the server's root: a mount
+	replied          bool      // one of this xid was replied to before: no news for the counts
+	walksRoot        certainty // an NFSv4 COMPOUND that enters the server's root: a mount
+	strayed          bool      // a reply came from another address
 	port             uint16
 	from             uint16
 	pair             *pair
@@ -115,6 +116,9 @@ func (t *tracker) call(f *wire.Frame, m *message, session uint32, p *pair, out *
 // again takes a repetition of a pending call.
 func (t *tracker) again(f *wire.Frame, k callKey, c *call, out *track.Out) {
 	c.tries++
+	if c.strayed {
+		c.pair.dropsStray = true
+	}
 	switch {
 	case c.request != nil:
 		c.request.again(f)
@@ -129,6 +133,9 @@ func (t *tracker) reply(f *wire.Frame, m *message, session uint32, out *track.Ou
 	k := callKey{session, m.xid}
 	c := t.calls.Get(k)
 	if c == nil {
+		if f.Copy {
+			return true
+		}
 		if _, ok := t.replied.get(k); ok {
 			return true // a second reply
 		}
@@ -154,7 +161,7 @@ func (t *tracker) reply(f *wire.Frame, m *message, session uint32, out *track.Ou
 // stray takes a UDP reply that comes from another address than was asked: a
 // server with several addresses, or a broadcast's answer. For the counts the
 // call stays without a reply, for the judgement it has one until the client
-// repeats it.
+// repeats it and shows that it drops such replies.
 func (t *tracker) stray(f *wire.Frame, m *message, out *track.Out) bool {
 	if t.sockets.Len() == 0 || f.Copy {
 		return false
@@ -168,7 +175,10 @@ func (t *tracker) stray(f *wire.Frame, m *message, out *track.Out) bool {
 		return false
 	}
 	if !c.pair.key.server.IsMulticast() {
-		c.pair.stray = f.Src
+		c.pair.stray, c.strayed = f.Src, true
+		if c.pair.dropsStray {
+			return true
+		}
 	}
 	t.answered(f, m, c, out)
 	return true

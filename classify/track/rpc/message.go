@@ -26,6 +26,7 @@ const (
 	maxMachineName   = 255
 	callHeader       = 24 // up to the procedure
 	minAcceptedReply = 24 // with an empty verifier
+	minDeniedReply   = 20
 	minReply         = 12
 )
 

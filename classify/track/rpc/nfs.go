@@ -23,9 +23,18 @@ const (
 	maxTag       = 1024
 )
 
-// entersRoot reports whether a COMPOUND call starts at the server's root, as a
+// A certainty is an answer that the captured bytes may not give.
+type certainty uint8
+
+const (
+	no certainty = iota
+	maybe
+	yes
+)
+
+// entersRoot tells whether a COMPOUND call starts at the server's root, as a
 // client does when it mounts.
-func entersRoot(args []byte) bool {
+func entersRoot(args []byte) certainty {
 	x := xdr{b: args}
 	x.opaque(maxTag)
 	x.u32() // minor version
@@ -35,7 +44,13 @@ func entersRoot(args []byte) bool {
 		x.skip(sequenceArgs)
 		op = x.u32()
 	}
-	return !x.short && n > 0 && op == opPutRootFH
+	switch {
+	case x.short:
+		return maybe
+	case n > 0 && op == opPutRootFH:
+		return yes
+	}
+	return no
 }
 
 // A watch tells a server that hangs from one that is slow in a single thing:
@@ -271,7 +286,7 @@ func (t *tracker) openNFS(p *pair, end capture.Time, out *track.Out) {
 	w := &p.nfs
 	if w.since != 0 && w.shown == nil {
 		o := track.Open
-		if end.Sub(w.since) >= t.th.RPCGraceUDP && w.udp {
+		if w.udp && end.Sub(w.last) >= t.th.RPCGraceUDP {
 			o = track.Unanswered
 		}
 		out.Exchange(w.exchange(p, o, append([]capture.FrameID{w.started}, w.frames...), w.since, w.last))
@@ -288,7 +303,13 @@ func (t *tracker) nfsReply(f *wire.Frame, m *message, c *call, out *track.Out) {
 	}
 	x := xdr{b: m.body}
 	status := x.u32()
-	if !m.accepted() || x.short && i == 1 {
+	if !m.accepted() {
+		return
+	}
+	if x.short && i == 1 {
+		if c.walksRoot != no {
+			t.mountedV4(p, f, c, false, out) // the status was not captured: the benefit of the doubt
+		}
 		return
 	}
 	if !w.seen[i] {
@@ -301,8 +322,8 @@ func (t *tracker) nfsReply(f *wire.Frame, m *message, c *call, out *track.Out) {
 	switch status {
 	case 0:
 		w.busy = 0
-		if c.walksRoot {
-			t.mountedV4(p, f, c, out)
+		if c.walksRoot != no {
+			t.mountedV4(p, f, c, true, out)
 		}
 	case statusDelay, statusGrace:
 		t.nfsBusy(f, c, status, out)

@@ -18,6 +18,7 @@ type pair struct {
 	iface          int
 	machine        string    // the client's name of itself, from AUTH_SYS
 	stray          wire.Addr // another address that the server answered from
+	dropsStray     bool      // and the client did not take it
 
 	portmap, mount silence
 	nfs            watch

@@ -288,17 +288,17 @@ func scan(b []byte) int {
 // plausible reports whether b begins with the mark of a record of one fragment
 // and the head of a call or a reply. XDR keeps everything at multiples of four.
 func plausible(b []byte) bool {
-	if len(b) < 4+minAcceptedReply {
+	if len(b) < 4+minDeniedReply {
 		return false
 	}
 	n := binary.BigEndian.Uint32(b) & lengthMask
-	if n < 20 || n > maxFragment || n%4 != 0 {
+	if n < minDeniedReply || n > maxFragment || n%4 != 0 {
 		return false
 	}
 	m := b[4:]
 	switch binary.BigEndian.Uint32(m[4:]) {
 	case 0:
-		if n < callHeader+16 || binary.BigEndian.Uint32(m[8:]) != 2 {
+		if n < callHeader+16 || len(m) < callHeader || binary.BigEndian.Uint32(m[8:]) != 2 {
 			return false
 		}
 		if binary.BigEndian.Uint32(m[12:]) > maxProgram || binary.BigEndian.Uint32(m[20:]) > maxProcedure {
@@ -308,7 +308,7 @@ func plausible(b []byte) bool {
 	case 1:
 		switch binary.BigEndian.Uint32(m[8:]) {
 		case 0:
-			return n >= minAcceptedReply && binary.BigEndian.Uint32(m[16:]) <= maxAuthBody
+			return n >= minAcceptedReply && len(m) >= minAcceptedReply && binary.BigEndian.Uint32(m[16:]) <= maxAuthBody
 		case 1:
 			return n <= 24 && binary.BigEndian.Uint32(m[12:]) <= rejectAuthError
 		}

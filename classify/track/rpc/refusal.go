@@ -250,8 +250,9 @@ func (t *tracker) mounted(f *wire.Frame, c *call, out *track.Out) {
 }
 
 // mountedV4 takes back what an NFSv4 mount makes irrelevant: version 4 needs
-// neither portmap nor mountd.
-func (t *tracker) mountedV4(p *pair, f *wire.Frame, c *call, out *track.Out) {
+// neither portmap nor mountd. known is false when it is only likely that the
+// mount succeeded.
+func (t *tracker) mountedV4(p *pair, f *wire.Frame, c *call, known bool, out *track.Out) {
 	if p.portmap.tries() > 0 {
 		t.broken(&p.portmap, out)
 	}
@@ -269,7 +270,7 @@ func (t *tracker) mountedV4(p *pair, f *wire.Frame, c *call, out *track.Out) {
 			}
 		})
 	}
-	if !p.asked {
+	if !p.asked && c.walksRoot == yes && known {
 		p.asked = true // once
 		x := p.finding(RuleV4NoPortmap, "")
 		x.Server.Port = c.port
@@ -296,7 +297,7 @@ func (t *tracker) nfsError(f *wire.Frame, c *call, status uint32, out *track.Out
 			return
 		}
 	case statusPerm, statusAcces:
-		if !(c.vers == 3 && c.proc == procFSInfo) && !c.walksRoot {
+		if !(c.vers == 3 && c.proc == procFSInfo) && c.walksRoot != yes {
 			return
 		}
 		count = 1

@@ -157,6 +157,7 @@ func TestRules(t *testing.T) {
 		{"wrong source: ERROR 5", &scene().ask("boot.efi", 1024, 0).send(.1, second, node, 49200, 1024, oack).send(.2, node, second, 1024, 49200, synth.TFTPError(5, "Unknown transfer ID")).Capture, []string{"error tftp-reply-wrong-source"}},
 		{"wrong source: the client takes it", &scene().get(0, synth.TFTP{From: second, File: "boot.efi", Size: 5000, Options: []string{"blksize", "1468"}}).beat(20).Capture, []string{"note tftp-reply-wrong-source"}},
 		{"wrong source: a retry is answered by the server", &scene().ask("boot.efi", 2070, 0).send(.1, second, node, 49200, 2070, oack).send(.2, node, second, 2070, 49200, synth.TFTPError(5, "")).get(4, edk2("boot.efi", 5000)).beat(20).Capture, []string{"note tftp-reply-wrong-source"}},
+		{"wrong source: refused, asked again and cut", &scene().ask("boot.efi", 2070, 0).send(.1, second, node, 49200, 2070, oack).send(.2, node, second, 2070, 49200, synth.TFTPError(5, "")).ask("boot.efi", 2070, 4).Capture, []string{"error tftp-reply-wrong-source"}},
 		{"wrong source: open at the end", &scene().ask("boot.efi", 1024, 0).send(.1, second, node, 49200, 1024, oack).beat(5).Capture, quiet},
 		{"wrong source: asked by broadcast", &scene().get(0, synth.TFTP{Server: synth.Everyone, From: server, File: "boot.efi", Size: 5000}).beat(20).Capture, quiet},
 		{"wrong source: stray packet of another host", &scene().get(0, edk2("boot.efi", 50000)).send(.002, other, node, 5000, 2070, data(77, 100)).beat(20).Capture, quiet},
@@ -178,6 +179,8 @@ func TestRules(t *testing.T) {
 		{"search: PXELINUX finds nothing", &pxelinux(scene(), false).beat(20).Capture, []string{"error tftp-file-not-found"}},
 		{"search: PXELINUX finds nothing, cut there", &pxelinux(scene(), false).Capture, []string{"error tftp-file-not-found"}},
 		{"search: PXELINUX, cut before the last", pxelinux(scene(), false).Until(sec(.35)), []string{"ok search-list-miss"}},
+		{"search: PXELINUX is refused everything", &scene().ask("pxelinux.cfg/C0", 1024, 0).answer(1024, synth.TFTPError(2, "forbidden"), .1).ask("pxelinux.cfg/default", 1025, .2).answer(1025, synth.TFTPError(2, "forbidden"), .3).beat(20).Capture, []string{"error tftp-error"}},
+		{"search: PXELINUX, over and over", &pxelinux(pxelinux(scene(), false), false).Capture, []string{"error tftp-file-not-found"}},
 		{"search: MAAS's GRUB", &scene().miss(0, "grub/grub.cfg-52:54:00:12:34:56", 1024).get(.1, synth.TFTP{File: "grub/grub.cfg-default-amd64", Size: 300}).beat(20).Capture, []string{"ok search-list-miss"}},
 		{"search: MAAS's GRUB fails after grub.cfg", &scene().get(0, synth.TFTP{File: "grub/grub.cfg", Size: 300}).miss(.1, "grub/grub.cfg-52:54:00:12:34:56", 1024).miss(.2, "grub/grub.cfg-default-amd64", 1025).beat(20).Capture, []string{"error tftp-file-not-found"}},
 		{"search: iPXE chain", &scene().miss(0, "ipxe.cfg-52:54:00:12:34:56", 1024).get(.1, synth.TFTP{File: "ipxe.cfg-default-amd64", Size: 300}).beat(20).Capture, []string{"ok search-list-miss"}},
@@ -192,6 +195,8 @@ func TestRules(t *testing.T) {
 		{"error: in the middle, then a try works", &midError(scene(), 0, 3).get(6, edk2("boot.efi", 5000)).beat(20).Capture, quiet},
 		{"error: options refused by the client", &scene().probe(0, "boot.efi", 1024, 8, "bad blksize").beat(7).Capture, []string{"error tftp-error"}},
 		{"error: options refused by the server, without them it works", &scene().ask("boot.efi", 1024, 0).answer(1024, synth.TFTPError(8, "no options"), .1).get(.2, synth.TFTP{File: "boot.efi", Size: 3000, ClientPort: 1025}).beat(20).Capture, quiet},
+		{"error: judged, then the client asks again and gets it", &scene().probe(0, "boot.efi", 1024, 8, "User aborted the transfer").beat(6).get(9, edk2("boot.efi", 5000)).beat(20).Capture, quiet},
+		{"error: the server refuses, much later it does not", &scene().ask("boot.efi", 1024, 0).answer(1024, synth.TFTPError(2, "Access violation"), .1).beat(11).get(12, edk2("boot.efi", 5000)).beat(30).Capture, quiet},
 		{"error: iPXE only wanted the size", &scene().probe(0, "boot.efi", 1024, 0, "TFTP Aborted").beat(20).Capture, quiet},
 		{"error: options refused, cut before the retry", &scene().probe(0, "boot.efi", 1024, 8, "User aborted the transfer").beat(3).Capture, quiet},
 		{"error: the client went on to another file", &scene().probe(0, "boot.efi", 1024, 8, "User aborted the transfer").get(1, edk2("other.efi", 5000)).beat(20).Capture, quiet},
@@ -220,6 +225,11 @@ func TestRules(t *testing.T) {
 		{"stalled: OACK to a new port each time", &scene().ask("boot.efi", 2070, 0).answer(2070, oack, .01).ask("boot.efi", 2071, 2).answer(2071, oack, 2.01).ask("boot.efi", 2072, 6).answer(2072, oack, 6.01).Capture, []string{"error tftp-stalled"}},
 		{"stalled: SPAN copies of two OACKs", scene().ask("boot.efi", 1024, 0).answer(1024, oack, .01, 2).beat(3.9).Doubled(), quiet},
 		{"stalled: impatient requests answered in one bunch", &scene().ask("boot.efi", 1024, 0, .25, .75).send(.9, server, node, 49200, 1024, oack).send(.901, server, node, 49201, 1024, oack).send(.902, server, node, 49202, 1024, oack).client(1024, synth.TFTPAck(0), .903).answer(1024, data(1, 100), .904).client(1024, synth.TFTPAck(1), .905).beat(20).Capture, quiet},
+		{"stalled: OACK acknowledged after all", &scene().ask("boot.efi", 1024, 0).answer(1024, oack, .01, 2, 4).beat(6).answer(1024, oack, 7).client(1024, synth.TFTPAck(0), 7.1).answer(1024, data(1, 10), 7.2).client(1024, synth.TFTPAck(1), 7.3).beat(20).Capture, quiet},
+		{"stalled: only the server's half after the request", &scene().ask("boot.efi", 1024, 0).answer(1024, data(1, 512), .1).answer(1024, data(2, 512), .2).answer(1024, data(3, 10), .3).beat(20).Capture, quiet},
+		{"stalled: the server repeats the last block and gives up with an ERROR", &scene().get(0, synth.TFTP{File: "boot.efi", Size: 1000, NoLastACK: true}).answer(2070, synth.TFTPError(0, "timeout"), 3).beat(20).Capture, quiet},
+		{"stalled: the client closes the file in the place of the last ACK", &scene().get(0, synth.TFTP{File: "boot.efi", Size: 1000, NoLastACK: true}).client(2070, synth.TFTPError(0, "closed"), 1).beat(20).Capture, quiet},
+		{"stalled: the same file at once again, without the last ACK", &scene().get(0, synth.TFTP{File: "boot.efi", Size: 1000, NoLastACK: true}).get(.1, synth.TFTP{File: "boot.efi", Size: 1000, ClientPort: 2071}).beat(20).Capture, quiet},
 		{"stalled: DATA lost again and again", &scene().get(0, lossy("boot.efi", map[int]int{5: 9})).Capture, quiet},
 		{"stalled: DATA lost for good", scene().get(0, lossy("boot.efi", map[int]int{5: 9})).Until(sec(8)), []string{"error tftp-stalled"}},
 		{"stalled: one retransmission is none", scene().get(0, lossy("boot.efi", map[int]int{5: 1})).Until(sec(1.002)), quiet},
@@ -251,6 +261,9 @@ func TestRules(t *testing.T) {
 		{"size limit: DATA 0 is not understood", scene().get(0, huge(65536, 0)).Until(sec(75)), []string{"error tftp-size-limit"}},
 		{"size limit: silence after 65535", &scene().get(0, hugeStop(65535)).beat(100).Capture, []string{"error tftp-size-limit"}},
 		{"size limit: started over", &scene().get(0, hugeStop(65535)).get(66, hugeStop(10)).Capture, []string{"error tftp-size-limit"}},
+		{"size limit: given up by the client", &scene().get(0, hugeStop(65535)).client(2070, synth.TFTPError(0, "bad block"), 67).Capture, []string{"error tftp-size-limit"}},
+		{"size limit: given up by the server", &scene().get(0, hugeStop(65535)).answer(2070, synth.TFTPError(0, "file too large"), 67).Capture, []string{"error tftp-size-limit"}},
+		{"size limit: a lost block there is none", &scene().get(0, losing(huge(0, 0), 65534, 6)).beat(100).Capture, quiet},
 		{"size limit: goes on with 0", &scene().get(0, huge(0, 0)).beat(100).Capture, quiet},
 		{"size limit: goes on with 1", &scene().get(0, huge(0, 1)).beat(100).Capture, quiet},
 		{"size limit: starts in the middle", scene().get(0, hugeStop(65535)).beat(100).From(sec(30)), quiet},
@@ -258,6 +271,7 @@ func TestRules(t *testing.T) {
 
 		// the ICMP side
 		{"ICMP: nothing listens", nobody(scene(), server, 3, 3), []string{"error tftp-no-answer"}},
+		{"ICMP: and then the daemon starts", nobody(scene(), server, 3, 3).Join(&scene().get(5, edk2("boot.efi", 5000)).Capture), quiet},
 		{"ICMP: a router says so, in grace", nobody(scene(), router, 3, 1), quiet},
 		{"ICMP: the client closed its port after the size", closedPort(scene()), quiet},
 		{"ICMP: the client closed its port and does not come back", closedPort(scene()).Until(sec(1.05)).Add(sec(20), synth.ARP(1, other, router)), []string{"note tftp-stalled"}},
@@ -294,6 +308,12 @@ func huge(lost, roll int) synth.TFTP {
 	if lost > 0 {
 		x.Lost = map[int]int{lost: 20}
 	}
+	return x
+}
+
+// losing is a transfer with one block lost some times.
+func losing(x synth.TFTP, block, times int) synth.TFTP {
+	x.Lost = map[int]int{block: times}
 	return x
 }
 

@@ -88,6 +88,32 @@ func TestRunningTransferAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestUnreachableName(t *testing.T) {
+	for _, c := range []struct {
+		proto, typ, code uint8
+		what             string
+		port             bool
+	}{
+		{wire.ProtoICMP, 3, 0, "network-unreachable", false},
+		{wire.ProtoICMP, 3, 1, "host-unreachable", false},
+		{wire.ProtoICMP, 3, 2, "protocol-unreachable", false},
+		{wire.ProtoICMP, 3, 3, "port-unreachable", true},
+		{wire.ProtoICMP, 3, 4, "", false},
+		{wire.ProtoICMP, 3, 10, "administratively-prohibited", false},
+		{wire.ProtoICMP, 11, 0, "", false},
+		{wire.ProtoICMPv6, 1, 0, "network-unreachable", false},
+		{wire.ProtoICMPv6, 1, 1, "administratively-prohibited", false},
+		{wire.ProtoICMPv6, 1, 3, "host-unreachable", false},
+		{wire.ProtoICMPv6, 1, 4, "port-unreachable", true},
+		{wire.ProtoICMPv6, 3, 3, "", false},
+	} {
+		f := wire.Frame{Proto: c.proto, ICMP: wire.ICMP{Type: c.typ, Code: c.code}}
+		if what, port := unreachableName(&f); what != c.what || port != c.port {
+			t.Errorf("protocol %d type %d code %d: got %q %v, want %q %v", c.proto, c.typ, c.code, what, port, c.what, c.port)
+		}
+	}
+}
+
 func TestTablesAreBounded(t *testing.T) {
 	tr := testTracker()
 	var out track.Out

@@ -117,7 +117,6 @@ type fetch struct {
 	abortCode uint16
 	abortText string
 	abortAt   capture.Time
-	abortID   capture.FrameID
 	probeAt   capture.Time // when an abort that no request followed is judged, 0: not
 
 	// Refusals; they outlive the attempt until judged.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/pxescope/pxescope/classify"
 )
 
@@ -288,7 +290,8 @@ func (p *printer) services() {
 		p.line("%s %s of no service in the catalog", count(n), plural(n, "packet"))
 	}
 	if !p.r.Site.Told && len(p.r.Site.DHCPServers) > 0 {
-		p.line("roles inferred from who answered: DHCP %s%s", strings.Join(p.r.Site.DHCPServers, ", "), bootServers(p.r.Site.BootServers))
+		p.line("%s", ansi.Wrap(fmt.Sprintf("roles inferred from who answered: DHCP %s%s",
+			strings.Join(p.r.Site.DHCPServers, ", "), bootServers(p.r.Site.BootServers)), p.width(), ""))
 	}
 }
 

@@ -1,0 +1,170 @@
+package text
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/pxescope/pxescope/capture/synth"
+	"github.com/pxescope/pxescope/classify"
+	"github.com/pxescope/pxescope/classify/catalog"
+)
+
+func TestEscape(t *testing.T) {
+	for in, want := range map[string]string{
+		"pxelinux.0":             "pxelinux.0",
+		"menü":                   "menü",
+		"a\x1b[31mred":           `a\x1b[31mred`,
+		"line\nbreak\ttab\x00":   `line\nbreak\ttab\x00`,
+		"\xff\xfe":               `\xff\xfe`,
+		"right\u202eleft":        `right\u202eleft`,
+		"zero\u200bwidth\ufeff":  `zero\u200bwidth\ufeff`,
+		"del\x7f c1\u0085":       `del\x7f c1\u0085`,
+		"title\x1b]0;owned\x07!": `title\x1b]0;owned\a!`,
+	} {
+		if got := Escape(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+// Whatever comes in, nothing that a terminal acts on goes out.
+func FuzzEscape(f *testing.F) {
+	f.Add("a\x1b[31m\u202e\xff")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, r := range Escape(s) {
+			if r != ' ' && !unicode.IsPrint(r) {
+				t.Fatalf("%q: %q goes out", s, r)
+			}
+		}
+	})
+}
+
+func TestFrames(t *testing.T) {
+	two := &classify.Report{Captures: []classify.Capture{{File: "a.pcap"}, {File: "b.pcap"}}}
+	for _, c := range []struct {
+		name   string
+		r      *classify.Report
+		file   int
+		frames []uint64
+		files  []int
+		want   string
+	}{
+		{"runs", &classify.Report{Captures: make([]classify.Capture, 1)}, 0, []uint64{1, 2, 3, 7, 9, 10}, nil, "1-3, 7, 9-10"},
+		{"none", two, 0, nil, nil, ""},
+		{"one of several files", two, 1, []uint64{4, 5}, nil, "b.pcap:4-5"},
+		{"over two files", two, 0, []uint64{8, 9, 1, 2}, []int{0, 0, 1, 1}, "a.pcap:8-9, b.pcap:1-2"},
+		{"a run ends with its file", two, 0, []uint64{8, 9}, []int{0, 1}, "a.pcap:8, b.pcap:9"},
+	} {
+		p := printer{r: c.r}
+		if got := p.frames(c.file, c.frames, c.files); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1 << 20: "1.0 MiB", 5 << 30: "5.0 GiB", 1<<20 - 1: "1.0 MiB"} {
+		if got := Size(n); got != want {
+			t.Errorf("Size(%d): got %q, want %q", n, got, want)
+		}
+	}
+	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := count(n); got != want {
+			t.Errorf("count(%d): got %q, want %q", n, got, want)
+		}
+	}
+}
+
+func reportOf(t *testing.T, c *synth.Capture) *classify.Report {
+	t.Helper()
+	src := c.Source("ticket/eth1.pcap")
+	e := classify.New(classify.Options{})
+	if err := e.Run(src, 0); err != nil {
+		t.Fatal(err)
+	}
+	return e.Report(src)
+}
+
+// The report fits the width it is given, at every verbosity; only names that
+// cannot be broken may stand out.
+func TestWidth(t *testing.T) {
+	r := reportOf(t, synth.FiveFaults())
+	for _, width := range []int{80, 100, 132} {
+		for verbose := range 3 {
+			for _, color := range []bool{false, true} {
+				var b bytes.Buffer
+				if err := Report(&b, r, Style{UTC: true, Width: width, Verbose: verbose, Color: color}); err != nil {
+					t.Fatal(err)
+				}
+				for _, line := range strings.Split(b.String(), "\n") {
+					if ansi.StringWidth(line) > width && !strings.HasPrefix(line, "ticket/") {
+						t.Errorf("%d columns, -v %d: %q", ansi.StringWidth(line), verbose, line)
+					}
+				}
+				if got := strings.Contains(b.String(), "\x1b"); got != color {
+					t.Errorf("escape codes: got %v, want %v", got, color)
+				}
+			}
+		}
+	}
+}
+
+// A capture is written by strangers: what they put into names and strings
+// never reaches the terminal as it is.
+func TestHostileStrings(t *testing.T) {
+	evil := "x\x1b]0;owned\x07\u202ey"
+	r := reportOf(t, synth.FiveFaults())
+	r.Captures[0].File = evil
+	for i := range r.Nodes {
+		n := &r.Nodes[i]
+		n.Hostname, n.Verdict, n.NextExpected = evil, evil, evil
+		for j := range n.Timeline {
+			n.Timeline[j].Subject, n.Timeline[j].Detail = evil, evil
+		}
+	}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		f.Summary, f.Next = evil, evil
+		f.Facts = append(f.Facts, classify.Fact{Key: "file", Value: evil}, classify.Fact{Key: "list", Value: []string{evil, evil}})
+	}
+	r.Quality = append(r.Quality, classify.Quality{Gate: "filtered", Severity: "note", Detail: evil})
+	var b bytes.Buffer
+	if err := Report(&b, r, Style{Verbose: 2}); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"\x1b", "\x07", "\u202e"} {
+		if strings.Contains(b.String(), bad) {
+			t.Errorf("%q goes out", bad)
+		}
+	}
+}
+
+// Every rule and every service can be shown.
+func TestDocumentation(t *testing.T) {
+	for _, r := range classify.Rules() {
+		var b bytes.Buffer
+		if err := Rule(&b, r, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{r.ID, r.Title, "detect ", "means ", "next "} {
+			if !strings.Contains(b.String(), part) {
+				t.Errorf("%s: %q is missing in\n%s", r.ID, part, b.String())
+			}
+		}
+	}
+	c := catalog.Default()
+	for i := range c.Services() {
+		s := &c.Services()[i]
+		var b bytes.Buffer
+		if err := Service(&b, s, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), s.ID) || len(s.Rows) > 0 && !strings.Contains(b.String(), " row ") {
+			t.Errorf("%s: got\n%s", s.ID, b.String())
+		}
+	}
+}

@@ -252,16 +252,8 @@ func (s *Servers) naming(f *wire.Frame, m Message, o *Options, id wire.Addr, kin
 	if !m.GIAddr().IsZero() || s.relays.Get(id) != nil {
 		return // behind a relay that answers for its server (RFC 5107) the id is the relay's
 	}
-	var v *server
-	s.servers.Each(func(k serverKey, u *server, _ capture.Time) {
-		if k.id == id && k.vlan == seg.vlan && k.face == seg.face && (v == nil || v.first > u.first) {
-			v = u
-		}
-	})
-	if v == nil {
-		v = s.server(serverKey{id: id, vlan: seg.vlan, face: seg.face}, f, out)
-		v.local = true
-	}
+	v := s.server(serverKey{id: id, vlan: seg.vlan, face: seg.face}, f, out)
+	v.local = true
 	v.named++
 	v.last = f.Time
 	v.evidence(f)
@@ -307,8 +299,9 @@ func (s *Servers) preferred(v *server, mac wire.MAC) bool {
 	return yes
 }
 
-// server returns the record of k, a new one if need be. A server that was only
-// named so far keeps its record when it shows its MAC.
+// server returns the record of k, a new one if need be. A server that shows no
+// MAC, because it was only named or a relay stands before it, is taken for the
+// one with that id; and it keeps its record when it shows its MAC.
 func (s *Servers) server(k serverKey, f *wire.Frame, out *track.Out) *server {
 	v := s.servers.Get(k)
 	if v != nil {
@@ -316,8 +309,18 @@ func (s *Servers) server(k serverKey, f *wire.Frame, out *track.Out) *server {
 	}
 	bare := k
 	bare.mac = wire.MAC{}
+	if k == bare {
+		s.servers.Each(func(_ serverKey, u *server, _ capture.Time) {
+			if x := u.key; v == nil && x.id == k.id && x.vlan == k.vlan && x.face == k.face {
+				v = u
+			}
+		})
+		if v != nil {
+			return v
+		}
+	}
 	fresh := server{first: f.Time}
-	if old := s.servers.Get(bare); old != nil && old.offers+old.acks+old.naks == 0 {
+	if old := s.servers.Get(bare); old != nil {
 		s.retract(old, out)
 		fresh = *old
 		fresh.verdict = nil

@@ -319,6 +319,13 @@ func TestRogueServer(t *testing.T) {
 			r := synth.Udhcpc(physical).Request(o, 0)
 			c.Add(0, r.Broadcast()).Add(ms, good().Frame(good().Nak(r, "wrong network")))
 		}, allow("10.0.0.2"), want{rogue: []string{"-", physical}, sev: finding.Error, id: "192.168.130.254"}},
+		{"allow-list, through a relay and directly: one server", func(c *synth.Capture) {
+			d := synth.Udhcpc(second).Discover(1, 0)
+			d.GIAddr = "10.1.0.1"
+			c.Add(0, other.Frame(other.Ack(d, "10.1.0.9"))) // from the server's side
+			c.Add(ms, synth.UDP(synth.NewHost("00:00:5e:00:01:01", "10.1.0.1"), synth.Everyone, 67, 68, other.Ack(d, "10.1.0.9").Bytes()))
+			dora(c, time.Second, synth.Udhcpc(physical), 2, other, "192.168.1.20")
+		}, allow("10.0.0.2"), want{rogue: []string{"-", physical, second}, sev: finding.Error, id: "192.168.1.1"}},
 		{"no list: nothing to boot in another subnet, beside one that boots", both(good(), other, synth.UEFI(physical, 7)), nil,
 			want{rogue: []string{"-"}, sev: finding.Warning, id: "192.168.1.1"}},
 		{"no list: VMware's network beside another", both(good(), vm, synth.Udhcpc(physical)), nil,
@@ -652,7 +659,7 @@ func FuzzServers(f *testing.F) {
 	})
 }
 
-// TestRulesComplete: the literals are the manual.
+// TestServerRulesComplete: the literals are the manual.
 func TestServerRulesComplete(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range serverRules {

@@ -69,6 +69,7 @@ type loadWatch struct {
 	errorAt  capture.Time // 0: said
 	finding  finding.Finding
 	said     bool
+	due      bool // errorAt is over, but nothing else than DHCP had been captured
 }
 
 func (l *loadWatch) at() capture.Time {
@@ -137,9 +138,16 @@ func (t *tracker) loadOverdue(c *client, now capture.Time, out *track.Out) {
 	if l.errorAt != 0 && l.errorAt <= now {
 		l.errorAt = 0
 		// With nothing but DHCP in the capture the next step cannot be seen.
-		if t.sawTraffic {
+		if l.due = !t.sawTraffic; !l.due {
 			t.sayBootless(c, finding.Error, now, out)
 		}
+	}
+}
+
+// loadFinish makes up for it when other traffic was captured later.
+func (t *tracker) loadFinish(c *client, out *track.Out) {
+	if c.load.due && t.sawTraffic {
+		t.sayBootless(c, finding.Error, c.load.acked.Add(t.th.LoadGrace), out)
 	}
 }
 

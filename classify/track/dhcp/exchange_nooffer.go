@@ -151,23 +151,32 @@ func (t *tracker) offered(c *client, out *track.Out) {
 	*b = now
 }
 
-// profileOf names the first retry profile that the gaps between DISCOVERs
-// follow. Two gaps at least: one fits too many clients.
-func profileOf(profiles []site.Profile, gaps []time.Duration) string {
+// profileOf names the retry profile that the gaps between DISCOVERs follow
+// best, the first one among equals. Two gaps at least: one fits too many.
+func profileOf(profiles []site.Profile, gaps []time.Duration) (name string) {
 	if len(gaps) < 2 {
 		return ""
 	}
+	best := time.Duration(1<<63 - 1)
 next:
 	for _, p := range profiles {
+		if len(p.Gaps) == 0 {
+			continue
+		}
+		var off time.Duration
 		for i, g := range gaps {
 			want := p.Gaps[min(i, len(p.Gaps)-1)]
-			if d := g - want; d > want/8+200*time.Millisecond || d < -want/8-200*time.Millisecond {
+			d := (g - want).Abs()
+			if d > want/8+200*time.Millisecond {
 				continue next
 			}
+			off += d
 		}
-		return p.Name
+		if off < best {
+			name, best = p.Name, off
+		}
 	}
-	return ""
+	return name
 }
 
 // count prints a number with its noun.
@@ -245,7 +254,7 @@ func (r *noOfferReports) report(out *track.Out) {
 	out.Find(f)
 }
 
-func (r *noOfferReports) finish(end capture.Time, out *track.Out) {
+func (r *noOfferReports) finish(out *track.Out) {
 	if r.more > 0 {
 		r.report(out)
 	}

@@ -160,16 +160,24 @@ func (t *tracker) afterOffer(f *wire.Frame, c *client, out *track.Out) {
 	if b.kind != track.ClientIPXE || w == nil || b.lost > 0 || b.secs > 0 && !b.heard {
 		return
 	}
-	if f.Time.Sub(b.usable) <= proxyWait && c.once(postIPXEWaiting) {
+	wait := proxyWait
+	if b.heard {
+		wait = proxyWaitHeard
+	}
+	if f.Time.Sub(b.usable) <= wait && c.once(postIPXEWaiting) {
 		g := t.positive(RuleIPXEWaiting, c, w.endpoint(), b.first, f.Time, b.frames.frames(), f.ID)
 		g.Summary = fmt.Sprintf("iPXE repeats its DISCOVER %s after the OFFER while it waits for a proxy, which is normal", seconds(f.Time.Sub(b.usable)))
 		out.Find(g)
 	}
 }
 
-// proxyWait is how long after an OFFER iPXE still discovers: 2 s, and the
-// retry timer that runs then (config/dhcp.h, DHCP_DISC_PROXY_TIMEOUT_SEC).
-const proxyWait = 4500 * time.Millisecond
+// How long after an OFFER iPXE still discovers: until 2 s are over
+// (config/dhcp.h, DHCP_DISC_PROXY_TIMEOUT_SEC); where it says that it holds
+// the OFFER, the retry timer that runs then may be longer.
+const (
+	proxyWait      = 2100 * time.Millisecond
+	proxyWaitHeard = 4500 * time.Millisecond
+)
 
 // ignoredOffers judges a client that goes on searching in spite of usable
 // offers: dhcp-offer-ignored, or dhcp-relay-broken where the offers went to a

@@ -334,7 +334,7 @@ func (t *tracker) nakOverdue(c *client, now capture.Time, out *track.Out) {
 
 // nakFinish reports a refusal after which the capture ends too early to see
 // whether the client gets another address.
-func (t *tracker) nakFinish(c *client, end capture.Time, out *track.Out) {
+func (t *tracker) nakFinish(c *client, out *track.Out) {
 	if c.nak.count > 0 && !c.nak.said {
 		t.sayNAK(c, finding.Warning, c.nak.finding.Last, out)
 	}

@@ -28,7 +28,7 @@ var (
 	RuleIPXEWaiting = &finding.Rule{
 		ID: "ipxe-waiting-for-proxy", Severity: finding.OK, Confidence: finding.Certain,
 		Title:      "iPXE waits for a proxyDHCP offer",
-		Detect:     "iPXE sends DISCOVER again within 4.5 s of a usable OFFER; where its secs field is coded it says that it holds the OFFER.",
+		Detect:     "iPXE sends DISCOVER again within 2.1 s of a usable OFFER, or within 4.5 s where its secs field says that it holds the OFFER.",
 		Means:      "iPXE leaves a proxyDHCP server two seconds to answer before it takes the OFFER. The REQUEST comes about 3 s after the first DISCOVER.",
 		Next:       "Nothing. iPXE does not wait when the OFFER has option 60 PXEClient or the iPXE option no-pxedhcp (175.176 = 1).",
 		Traps:      "The same picture without a REQUEST afterwards is dhcp-offer-ignored.",

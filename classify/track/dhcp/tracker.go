@@ -185,11 +185,12 @@ func (t *tracker) Finish(end capture.Time, out *track.Out) {
 				t.attemptFinish(*v, a, end, out)
 			}
 		}
-		t.nakFinish(*v, end, out)
+		t.nakFinish(*v, out)
+		t.loadFinish(*v, out)
 	}
 	t.known.Each(finish)
 	t.strangers.Each(finish)
-	t.noOffers.finish(end, out)
+	t.noOffers.finish(out)
 	t.servers.Finish(end, out)
 }
 

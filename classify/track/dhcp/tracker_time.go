@@ -1,6 +1,8 @@
 package dhcp
 
 import (
+	"slices"
+
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/finding"
 	"github.com/pxescope/pxescope/classify/track"
@@ -85,12 +87,15 @@ func (e *evidence) frames() []capture.FrameID {
 	return append([]capture.FrameID(nil), e.ids[:e.n]...)
 }
 
-// join puts several pieces of evidence together, within finding.MaxFrames.
-func join(parts ...[]capture.FrameID) (all []capture.FrameID) {
-	for _, p := range parts {
-		for _, id := range p {
-			all = finding.AppendFrame(all, id)
-		}
+// join puts several pieces of evidence together, each frame once and in order,
+// within finding.MaxFrames.
+func join(parts ...[]capture.FrameID) []capture.FrameID {
+	all := slices.Concat(parts...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(all) > finding.MaxFrames {
+		all[finding.MaxFrames-1] = all[len(all)-1]
+		all = all[:finding.MaxFrames]
 	}
 	return all
 }

@@ -121,8 +121,9 @@ func (t *tracker) first(f *wire.Frame) {
 func (t *tracker) complete(f *wire.Frame, out *track.Out) {
 	t.pending.Delete(f.Datagram)
 	w := t.flows.Get(f.Flow())
-	if w == nil {
-		return
+	if w == nil { // its first fragment came last
+		w = t.flows.Put(f.Flow())
+		w.first, w.next = f.Time, t.enough
 	}
 	w.complete++
 	if w.found {

@@ -43,7 +43,9 @@ func (p *shape) read(f *wire.Frame, m Message, o *Options) {
 	p.timers = ok1 && ok2
 	p.has28 = o.Has(OptBroadcast)
 	p.hasFile = len(fileName(m, o)) > 0 || o.Has(OptTFTPServerName)
-	p.domain = clip(o.String(OptDomainName))
+	if d := o.Get(OptDomainName); string(d) != p.domain {
+		p.domain = clip(o.String(OptDomainName))
+	}
 }
 
 // halves reports whether T1 is half the lease and T2 seven eighths of it, as

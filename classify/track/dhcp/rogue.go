@@ -190,7 +190,7 @@ func (s *Servers) findServer(v *server, out *track.Out) {
 	out.Find(finding.Finding{
 		Rule: v.verdict, Subject: v.key.id.String(), Severity: sev, Confidence: conf,
 		Server: v.endpoint(), VLAN: v.key.vlan, Iface: int(v.key.face),
-		Summary: fmt.Sprintf("%s answers DHCP here uninvited: %s", s.describe(v), v.tally()),
+		Summary: v.tally() + " " + s.describe(v),
 		Next:    s.next(v), Facts: s.card(v), Frames: v.frames, First: v.first, Last: v.last,
 	})
 }
@@ -242,12 +242,12 @@ func (s *Servers) describe(v *server) string {
 	return what
 }
 
-// tally says what v did.
+// tally says what v did, up to its name.
 func (v *server) tally() string {
 	if v.offers+v.acks+v.naks == 0 {
-		return fmt.Sprintf("%s to it, no answer of it was captured", plural(v.named, "REQUEST"))
+		return plural(v.named, "REQUEST") + " but no captured answer for"
 	}
-	return fmt.Sprintf("%s, %s, %s to %s", plural(v.offers, "OFFER"), plural(v.acks, "ACK"), plural(v.naks, "NAK"), plural(len(v.served)+v.more, "client"))
+	return fmt.Sprintf("%s, %s and %s to %s by", plural(v.offers, "OFFER"), plural(v.acks, "ACK"), plural(v.naks, "NAK"), plural(len(v.served)+v.more, "client"))
 }
 
 func plural(n int, what string) string {

@@ -36,6 +36,27 @@ type terms struct {
 	file   string
 }
 
+// termOptions are the options that terms are read from.
+var termOptions = [...]byte{OptMask, OptRouters, OptDNS, OptDomainName, OptBootFile}
+
+// termSum is a hash (FNV-1a) over all that terms are read from, so that an
+// answer like the one before needs no reading.
+func termSum(m Message, o *Options) uint64 {
+	h := uint64(14695981039346656037)
+	add := func(b []byte) {
+		h = (h ^ uint64(len(b))) * 1099511628211
+		for _, x := range b {
+			h = (h ^ uint64(x)) * 1099511628211
+		}
+	}
+	add(m[offYIAddr : offSIAddr+4])
+	add(fileName(m, o))
+	for _, c := range termOptions {
+		add(o.Get(c))
+	}
+	return h
+}
+
 func readTerms(m Message, o *Options, id wire.Addr) terms {
 	t := terms{mask: o.Addr(OptMask)}
 	if y := m.YIAddr(); !t.mask.IsZero() {

@@ -82,7 +82,7 @@ func read(path string, blocks map[int][]block) error {
 
 // legal matches what follows the name of a company.
 var legal = regexp.MustCompile(`(?i)[\s,.]+(` +
-	`inc(orporated)?|co|corp(oration)?|corporate|company|ltd|limited|llc|l\.l\.c|llp|gmbh( ?& ?co\.? ?kg)?|ag|kg|se|s\.?a|s\.?a\.?s|s\.?r\.?l|s\.?p\.?a|` +
+	`inc(orporated|orporation)?|co|corp(oration)?|corporate|company|ltd|limited|llc|l\.l\.c|llp|gmbh( ?& ?co\.? ?kg)?|ag|kg|se|s\.?a|s\.?a\.?s|s\.?r\.?l|s\.?p\.?a|` +
 	`b\.?v|n\.?v|a/s|a\.s|aps|as|ab|oy|oyj|pty|pte|plc|k\.?k|sdn|bhd|sp\.? ?z ?o\.? ?o|d\.o\.o|s\.r\.o|kft|ltda|lda|pvt|private` +
 	`)[\s,.]*$`)
 

@@ -34,6 +34,9 @@ func newRequest(f *wire.Frame, m *message, p *pair) *request {
 			if r.asked.prog != 0 {
 				x.Subject = r.asked.String()
 			}
+			if r.asked.prog != 0 && programIndex(r.asked.prog) < 0 {
+				x.Stage = track.StageUnknown // no part of a mount
+			}
 		}
 	case programMount:
 		x.Subject = fmt.Sprintf("mount v%d", m.vers)
@@ -47,8 +50,8 @@ func newRequest(f *wire.Frame, m *message, p *pair) *request {
 		x.Stage = track.StageNFS
 		x.Subject = programName(m.prog)
 	}
-	if p.machine != "" {
-		x.Detail = fmt.Sprintf("machine %q", p.machine)
+	if m.machine != nil {
+		x.Detail = fmt.Sprintf("machine %q", m.machine)
 	}
 	return r
 }

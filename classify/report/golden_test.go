@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -80,6 +81,13 @@ func reportOf(t *testing.T, file string) []byte {
 	if err := JSON(&b, r); err != nil {
 		t.Fatal(err)
 	}
+	want, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want)+"\n", b.String()); diff != "" {
+		t.Errorf("written piece by piece it is not what encoding/json writes (-want +got):\n%s", diff)
+	}
 	return b.Bytes()
 }
 
@@ -113,7 +121,7 @@ func TestFixturesAreTheirScenarios(t *testing.T) {
 }
 
 func write(b *bytes.Buffer, name string, c *synth.Capture) error {
-	put := func(*capture.Packet) error { return nil }
+	var put func(*capture.Packet) error
 	if filepath.Ext(name) == ".pcapng" {
 		w, err := pcapfile.NewNgWriter(b, pcapfile.Section{Application: "pxescope capture/synth"})
 		if err != nil {

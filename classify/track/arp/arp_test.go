@@ -104,6 +104,10 @@ func TestDuplicateAddress(t *testing.T) {
 		{"one turn", blank().Add(0, synth.ARP(reply, node, rack)).Add(5*s, synth.ARP(request, twin, rack)).
 			Add(9*s, synth.ARP(reply, node, rack)), conflict("likely")},
 		{"a third machine joins in", answered(3, node, twin, other.At("10.0.0.57")), conflict("certain")},
+		{"a machine with an address of its own takes another one", func() *synth.Capture {
+			c := answered(3, node).Add(1500*time.Millisecond, synth.ARP(request, twin.At("10.0.0.58"), rack))
+			return c.Add(100*time.Millisecond, synth.ARP(request, twin, rack)).Add(1700*time.Millisecond, synth.ARP(request, twin, rack)).Join()
+		}(), conflict("certain")},
 		{"the owner answers a probe", blank().Add(0, probe(twin, "10.0.0.57")).
 			Add(time.Millisecond, synth.ARP(reply, node, synth.Host{MAC: twin.MAC, IP: node.Nobody().IP})), conflict("certain")},
 
@@ -127,8 +131,19 @@ func TestDuplicateAddress(t *testing.T) {
 			}
 			return c.Join()
 		}(), nil},
+		{"a second port with an address of its own", func() *synth.Capture {
+			c := answered(3, node, twin)
+			return c.Add(1500*time.Millisecond, synth.ARP(request, twin.At("10.0.0.58"), rack)).Join()
+		}(), nil},
 		{"a router with proxy ARP", proxy(false), nil},
 		{"a router with proxy ARP, the conflict first", proxy(true), nil},
+		{"a router with proxy ARP, asked for each address", func() *synth.Capture {
+			c := answered(3, node, twin)
+			for i, ip := range []string{"10.0.0.31", "10.0.0.32", "10.0.0.33", "10.0.0.34", "10.0.0.35"} {
+				c.Add(10*s+time.Duration(i)*s, synth.ARP(request, rack, nobody.At(ip))).Add(10*s+time.Duration(i)*s+1000, synth.ARP(reply, twin.At(ip), rack))
+			}
+			return c
+		}(), nil},
 		{"the same address in two VLANs", answered(3, node).Tagged(10).Join(answered(3, twin).Tagged(20)), nil},
 		{"a probe that nobody answers", blank().Add(0, probe(twin, "10.0.0.57")).Add(s, probe(twin, "10.0.0.57")).Add(3*s, announce(twin)), nil},
 		{"a probe that the prober's own other port answers", blank().Add(0, probe(port1, "10.0.0.57")).

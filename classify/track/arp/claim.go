@@ -22,6 +22,12 @@ type claim struct {
 	mac   wire.MAC
 	last  capture.Time
 	frame capture.FrameID
+	own   bool // used as its own: in a request, an announcement, or a reply that nobody asked for
+}
+
+// heard is c with the claim of f added.
+func (c claim) heard(f *wire.Frame, own bool) claim {
+	return claim{f.ARP.SenderMAC, f.Time, f.ID, c.own || own}
 }
 
 // An owner is who claims one address: who has it, who else said so, and how
@@ -57,24 +63,29 @@ func (t *tracker) claimed(f *wire.Frame, seg segment, out *track.Out) {
 	if m.IsZero() || m.IsGroup() || shared(m) || m != f.SrcMAC {
 		return // somebody speaks for another, or for a group of machines
 	}
+	own := f.ARP.Op == opRequest || !t.solicited(f, seg)
 	seg.iface = uint16(f.Iface)
 	k := ownerKey{f.ARP.Sender, seg}
 	o := t.owners.Get(k)
 	if o == nil {
 		o = t.owners.Put(k)
 	}
+	news := false
 	switch m {
 	case o.has.mac:
-		t.turn(k, o, &o.has, &o.other, f, out)
+		news = own && !o.has.own
+		t.turn(k, o, &o.has, &o.other, f, own, out)
 	case o.other.mac:
-		t.turn(k, o, &o.other, &o.has, f, out)
+		news = own && !o.other.own
+		t.turn(k, o, &o.other, &o.has, f, own, out)
 	default:
-		if !o.add(claim{m, f.Time, f.ID}, t.conflict) {
+		if !o.add(claim{}.heard(f, own), t.conflict) {
 			return // a third one; two are enough to follow
 		}
-		if t.standing > 0 && t.isProxy(m, f.Time) {
-			t.acquit(m, out)
-		}
+		news = true
+	}
+	if news && t.standing > 0 {
+		t.review(m, f.Time, out)
 	}
 	t.probeAnswered(k, f, out)
 }
@@ -101,17 +112,17 @@ func (w *owner) add(c claim, window time.Duration) bool {
 // turn notes that c speaks again. When o spoke since c's last word, both are
 // alive: that is a turn. An announcement is how a fail-over looks, so it makes
 // c the owner and forgets the other until that one speaks again.
-func (t *tracker) turn(k ownerKey, w *owner, c, o *claim, f *wire.Frame, out *track.Out) {
+func (t *tracker) turn(k ownerKey, w *owner, c, o *claim, f *wire.Frame, own bool, out *track.Out) {
 	if f.Time.Sub(c.last) <= t.copies {
 		return // a copy, or one answer to several questions
 	}
 	alternates := !o.mac.IsZero() && o.last >= c.last && f.Time.Sub(o.last) <= t.conflict && o.last.Sub(c.last) <= t.conflict
 	if !alternates {
-		c.last, c.frame = f.Time, f.ID
+		*c = c.heard(f, own)
 		return
 	}
 	if f.ARP.Sender == f.ARP.Target {
-		w.has, w.other = claim{c.mac, f.Time, f.ID}, claim{}
+		w.has, w.other = c.heard(f, own), claim{}
 		return
 	}
 	if w.kept == 0 {
@@ -121,7 +132,7 @@ func (t *tracker) turn(k ownerKey, w *owner, c, o *claim, f *wire.Frame, out *tr
 	}
 	w.turns++
 	w.keep(f.ID)
-	c.last, c.frame = f.Time, f.ID
+	*c = c.heard(f, own)
 	w.iface = f.Iface
 	if !w.found {
 		w.node = finding.Endpoint{MAC: w.other.mac, Addr: k.addr}
@@ -142,7 +153,10 @@ func (w *owner) keep(id capture.FrameID) {
 // machine or like a router.
 func (t *tracker) report(k ownerKey, w *owner, now capture.Time, out *track.Out) {
 	a, b := w.node.MAC, w.server.MAC
-	if sameCard(a, b) || t.isProxy(a, now) || t.isProxy(b, now) || t.together(a, b, out) {
+	if t.excused(w, now) || t.together(a, b, out) {
+		if w.found {
+			t.withdraw(k, w, out)
+		}
 		return
 	}
 	f := finding.Finding{
@@ -169,6 +183,28 @@ func (t *tracker) report(k ownerKey, w *owner, now capture.Time, out *track.Out)
 		t.standing++
 	}
 	out.Find(f)
+}
+
+// solicited reports whether f answers a request of a moment ago.
+func (t *tracker) solicited(f *wire.Frame, seg segment) bool {
+	a := t.asks.Get(askKey{f.ARP.TargetMAC, f.ARP.Sender, seg})
+	return a != nil && f.Time.Sub(a.last) <= answerGrace
+}
+
+// helps reports whether c only answers questions about the address, and has
+// another one of its own: a second port of the machine that owns it. Linux
+// answers for all its addresses on all its ports (arp_ignore 0).
+func (t *tracker) helps(c *claim) bool {
+	if c.own {
+		return false
+	}
+	another := false
+	t.owners.Each(func(_ ownerKey, o *owner, _ capture.Time) {
+		for _, x := range []*claim{&o.has, &o.other} {
+			another = another || x.mac == c.mac && x.own
+		}
+	})
+	return another
 }
 
 // together reports whether a and b claim another address in company as well:
@@ -215,11 +251,19 @@ func (t *tracker) isProxy(m wire.MAC, now capture.Time) bool {
 	return n >= proxyAddresses
 }
 
-// acquit takes back what was found of a machine that turns out to be a router
-// with proxy ARP.
-func (t *tracker) acquit(m wire.MAC, out *track.Out) {
+// excused reports whether the two of w look like one machine, or one of them
+// like a router.
+func (t *tracker) excused(w *owner, now capture.Time) bool {
+	a, b := w.node.MAC, w.server.MAC
+	return sameCard(a, b) || t.isProxy(a, now) || t.isProxy(b, now) ||
+		!w.probe && (t.helps(&w.has) || t.helps(&w.other))
+}
+
+// review looks again at what was found of m, which has claimed an address for
+// the first time, or as its own.
+func (t *tracker) review(m wire.MAC, now capture.Time, out *track.Out) {
 	t.owners.Each(func(k ownerKey, o *owner, _ capture.Time) {
-		if o.found && (o.node.MAC == m || o.server.MAC == m) {
+		if o.found && (o.node.MAC == m || o.server.MAC == m) && t.excused(o, now) {
 			t.withdraw(k, o, out)
 		}
 	})

@@ -21,8 +21,8 @@ var RuleDuplicateAddress = &finding.Rule{
 		"inventory. Take the fixed address out of the dynamic range, or reserve it there.",
 	Traps: "Not reported: VRRP, HSRP, GLBP and CARP virtual addresses; a bond, team or cluster that fails over, or a second NIC after " +
 		"re-cabling (the old Ethernet address falls silent after the change); a router with proxy ARP, which answers for many " +
-		"addresses; a machine that answers through two of its own ports for its own address (ARP flux: both Ethernet addresses " +
-		"also claim another address together).",
+		"addresses; a machine that answers through two of its own ports for its own address (ARP flux: the second port " +
+		"has an address of its own and only answers questions, or both claim another address together); captures on the \"any\" interface, which mix networks.",
 	References: []string{"RFC 826", "RFC 5227 section 1.1", "RFC 5227 section 2.1", "RFC 5227 section 2.4", "RFC 5798 section 7.3"},
 	Rank:       finding.RankOffer,
 }

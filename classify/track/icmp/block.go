@@ -33,6 +33,7 @@ type block struct {
 	from          wire.MAC // of the ICMP frame: the device or the router before it
 	node          finding.Endpoint
 	server        finding.Endpoint
+	more          bool // other servers too
 	vlan          uint16
 	iface         int
 	frames        [keptFrames]capture.FrameID
@@ -61,11 +62,16 @@ func (t *tracker) rejected(f *wire.Frame, why reason, out *track.Out) {
 		}
 		k.client, k.server, k.port, k.reply = q.Dst, q.Src, q.SrcPort, true
 	}
+	server := k.server
+	if why == reasonNet {
+		k.server = wire.Addr{} // no route: one finding for all that lies behind it
+	}
 	b := t.blocks.Get(k)
 	if b == nil {
 		b = t.blocks.Put(k)
-		t.begin(b, k, id, q, f)
+		t.begin(b, k, server, id, q, f)
 	}
+	b.more = b.more || b.server.Addr != server
 	b.frames[min(b.count, keptFrames-1)] = f.ID
 	b.count++
 	b.last = f.Time
@@ -74,13 +80,13 @@ func (t *tracker) rejected(f *wire.Frame, why reason, out *track.Out) {
 	}
 }
 
-func (t *tracker) begin(b *block, k blockKey, id string, q wire.Flow, f *wire.Frame) {
+func (t *tracker) begin(b *block, k blockKey, server wire.Addr, id string, q wire.Flow, f *wire.Frame) {
 	b.service, b.first, b.typ, b.code, b.from = id, f.Time, f.ICMP.Type, f.ICMP.Code, f.SrcMAC
 	b.vlan, b.iface = f.VLAN(), f.Iface
 	if v := t.services.By(id); v != nil {
 		b.name, b.boot = v.Name, v.In(catalog.Provisioning)
 	}
-	b.node, b.server = finding.Endpoint{Addr: k.client}, finding.Endpoint{Addr: k.server, Port: k.port}
+	b.node, b.server = finding.Endpoint{Addr: k.client}, finding.Endpoint{Addr: server, Port: k.port}
 	if k.reply {
 		b.node.Port = q.DstPort
 		if f.HasDstMAC {
@@ -96,9 +102,13 @@ func (t *tracker) begin(b *block, k blockKey, id string, q wire.Flow, f *wire.Fr
 
 func (t *tracker) report(k blockKey, b *block, out *track.Out) {
 	b.told = b.count
-	to := netip.AddrPortFrom(k.server.Netip(), k.port).String()
+	to := netip.AddrPortFrom(b.server.Addr.Netip(), k.port).String()
+	subject := to
+	if k.why == reasonNet {
+		subject = fmt.Sprintf("port %d", k.port)
+	}
 	f := finding.Finding{
-		Rule: RuleBlocked, Subject: fmt.Sprintf("%s %s by %s", transport(k.proto), to, k.by),
+		Rule: RuleBlocked, Subject: fmt.Sprintf("%s %s by %s", transport(k.proto), subject, k.by),
 		Severity: finding.Error, Confidence: finding.Certain,
 		Node: b.node, Server: b.server, VLAN: b.vlan, Iface: b.iface,
 		First: b.first, Last: b.last, Frames: slices.Clone(b.frames[:min(b.count, keptFrames)]),
@@ -107,7 +117,8 @@ func (t *tracker) report(k blockKey, b *block, out *track.Out) {
 	if k.why != reasonProhibited {
 		f.Confidence = finding.Likely
 	}
-	if !b.boot || routed && b.count == 1 || len(t.site.NodeNets) > 0 && !site.In(t.site.NodeNets, k.client) {
+	dual := k.why == reasonNet && !k.client.Is4() // IPv4 is what the client falls back to
+	if !b.boot || routed && b.count == 1 || dual || len(t.site.NodeNets) > 0 && !site.In(t.site.NodeNets, k.client) {
 		f.Severity = finding.Warning
 	}
 	name := b.name
@@ -118,10 +129,17 @@ func (t *tracker) report(k blockKey, b *block, out *track.Out) {
 	if k.reply {
 		what, whose = "replies", "from"
 	}
-	if k.why == reasonHost {
+	switch {
+	case k.why == reasonNet:
+		f.Summary = fmt.Sprintf("%s has no route for %s %s %s (%s)", k.by, what, whose, to, name)
+		if b.more {
+			f.Summary += " and other addresses"
+		}
+		f.Next = fmt.Sprintf("Look at the routes of %s; the node's gateway may be the wrong one.", k.by)
+	case k.why == reasonHost:
 		f.Summary = fmt.Sprintf("%s says that it cannot reach %s: packets to %s (%s) do not arrive", k.by, k.server, to, name)
 		f.Next = fmt.Sprintf("Is %s on, and in the network where %s looks for it?", k.server, k.by)
-	} else {
+	default:
 		f.Summary = fmt.Sprintf("%s rejects %s %s %s (%s): %s", k.by, what, whose, to, name, k.why)
 	}
 	f.Facts = []finding.Fact{

@@ -80,6 +80,9 @@ func TestBlocked(t *testing.T) {
 		{"host unreachable again", rejects(router, 3, 1, syn, 3), []was{{
 			"tcp 10.0.0.2:80 by 10.0.0.1", "error", "likely", "10.0.0.1 says that it cannot reach 10.0.0.2: packets to 10.0.0.2:80 (HTTP boot and images) do not arrive",
 		}}},
+		{"no route, to two servers", rejects(router, 3, 0, syn, 1).Join(rejects(router, 3, 0, synth.TCP(node, rack.At("10.7.0.2"), 40000, 80, synth.Segment{Flags: wire.SYN}), 1)), []was{{
+			"tcp port 80 by 10.0.0.1", "error", "likely", "10.0.0.1 has no route for packets to 10.0.0.2:80 (HTTP boot and images) and other addresses",
+		}}},
 		{"the server's reply is prohibited", rejects(router, 3, 13, synack, 1), []was{{
 			"tcp 10.0.0.2:80 by 10.0.0.1", "error", "certain", "10.0.0.1 rejects replies from 10.0.0.2:80 (HTTP boot and images): administratively prohibited",
 		}}},

@@ -11,7 +11,7 @@ var RuleBlocked = &finding.Rule{
 	Title:      "A firewall or router rejects the traffic",
 	Detect: "An ICMP error quotes a packet of a known service, or of a port learnt from the traffic: administratively prohibited (type 3 code 9, 10 or 13; " +
 		"ICMPv6 type 1 code 1, 5 or 6) from anyone, the server included; or any other destination unreachable (net, host, protocol, port) from a machine that is " +
-		"not the one the packet was for. Host or net unreachable is a warning until the second one. A server's reply that is prohibited, or finds no route, on its way to the client counts for the client. Certain when it is administratively prohibited, else likely.",
+		"not the one the packet was for. Host or net unreachable is a warning until the second one; \"no route\" of an IPv6 router stays a warning, because clients fall back to IPv4. A server's reply that is prohibited, or finds no route, on its way to the client counts for the client. Certain when it is administratively prohibited, else likely.",
 	Means: "In order of likelihood: a firewall on the server rejects the port (firewalld's default answer is code 10, host prohibited); an access list on a router or a " +
 		"firewall between the node's network and the server; with host unreachable, the router finds nobody at the address: the server is off or in another network; with net unreachable, the router has no route.",
 	Next: "The finding names the machine that sent the ICMP error: look at its rules first. Then try the port from the node's network.",

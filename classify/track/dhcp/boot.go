@@ -131,12 +131,11 @@ func (b *burst) proxy() *offer {
 }
 
 // merge is a lease as the node will use it: what the server gave, who the
-// client is, and the boot information of the offers it collected, in the order
-// in which PXE clients choose (PXE specification 2.1 section 2.2.3; edk2's
-// PxeBcDhcp4.c): the server's own when option 43 says to take the file, else a
-// proxy's file, else the server's own. binl, when not nil, is the answer of a
-// boot server, which stands above all.
-func (c *client) merge(given, binl *track.Lease) *track.Lease {
+// client is and, with offers, the boot information of those it collected, in
+// the order in which PXE clients choose (PXE specification 2.1 section 2.2.3;
+// edk2's PxeBcDhcp4.c): the server's own file when option 43 says to take it,
+// else a proxy's file, else the server's own.
+func (c *client) merge(given *track.Lease, offers bool) *track.Lease {
 	l := new(track.Lease)
 	*l = *given
 	if c.said != nil {
@@ -148,14 +147,15 @@ func (c *client) merge(given, binl *track.Lease) *track.Lease {
 	if l.MAC.IsZero() {
 		l.MAC = c.mac
 	}
+	if !offers {
+		return l
+	}
 	own := c.burst.chosen(given.Server)
 	if own != nil && !l.BootInfo && own.lease.BootInfo {
 		takeBoot(l, own.lease) // an ACK may leave out what the OFFER said
 	}
 	p := c.burst.proxy()
 	switch {
-	case binl != nil:
-		takeBoot(l, binl)
 	case p == nil || own != nil && own.useFile && l.File != "":
 	case p.lease.File != "" || p.servers || l.File == "" && p.lease.BootInfo:
 		takeBoot(l, p.lease)

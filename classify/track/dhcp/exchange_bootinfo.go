@@ -86,7 +86,7 @@ func (l *loadWatch) at() capture.Time {
 
 // bootless judges an ACK after a search that was seen from its start and in
 // which nobody said what to boot.
-func (t *tracker) bootless(f *wire.Frame, o *Options, c *client, l *track.Lease, out *track.Out) {
+func (t *tracker) bootless(f *wire.Frame, o *Options, c *client, l *track.Lease, searched bool, out *track.Out) {
 	t.stopAwaiting(c)
 	b := &c.burst
 	if l.BootInfo {
@@ -95,7 +95,7 @@ func (t *tracker) bootless(f *wire.Frame, o *Options, c *client, l *track.Lease,
 		}
 		return
 	}
-	if !l.Kind.Boots() || b.tries == 0 || b.kind != l.Kind || b.replies == 0 || b.unreadable || b.offersAreCut() || o.Cut() {
+	if !l.Kind.Boots() || !searched || b.replies == 0 || b.unreadable || b.offersAreCut() || o.Cut() {
 		return
 	}
 	g := t.emptyFinding(c, f.Time)

@@ -173,15 +173,13 @@ func (t *tracker) burstFinish(c *client, end capture.Time, out *track.Out) {
 	}
 	t.settleSights(c, end, out)
 	switch {
-	case b.replies > 0 || b.unreadable || b.probeOnly(c):
+	case b.replies > 0 || b.unreadable:
 	case b.overdue == 0 && b.waiting.pending() > 0:
 		out.Exchange(t.discoverExchange(c, track.Open, b.last))
 	case b.waiting.pending() > 0:
 		t.noOffer(c, b.deadlineAt, true, out)
 	}
 }
-
-func (b *burst) probeOnly(c *client) bool { return c.probe || b.tries == 0 }
 
 // discoverExchange is the search of c as it stands.
 func (t *tracker) discoverExchange(c *client, o track.Outcome, last capture.Time) track.Exchange {
@@ -193,7 +191,7 @@ func (t *tracker) discoverExchange(c *client, o track.Outcome, last capture.Time
 	}
 	if w := b.chosen(wire.Addr{}); w != nil {
 		x.Server = w.endpoint()
-		x.Lease = c.merge(w.lease, nil)
+		x.Lease = c.merge(w.lease, true)
 		x.Frames = join(x.Frames, []capture.FrameID{w.frame})
 		x.Detail = "offered " + w.lease.Addr.String()
 		if d := w.first.Sub(b.first); d >= 100*time.Millisecond {

@@ -161,8 +161,10 @@ func (t *tracker) bootAnswer(f *wire.Frame, m Message, o *Options, c *client, ou
 			base.Arch = c.said.Arch
 		}
 	}
-	given.BootInfo = given.BootInfo && given.File != "" || given.File != ""
-	l := c.merge(base, given)
+	l := c.merge(base, false)
+	if given.File != "" {
+		takeBoot(l, given)
+	}
 	if l.Server.IsZero() {
 		l.Server, l.ServerMAC = given.Server, given.ServerMAC
 	}

@@ -24,7 +24,7 @@ func (t *tracker) reply(f *wire.Frame, m Message, o *Options, hw hwAddr, x *txn,
 		}
 		c = t.client(f, m, hw, f.VLAN()) // the capture began after its REQUEST
 	}
-	if c.probe {
+	if c.probed && m.XID() == c.probeXID {
 		return
 	}
 	switch typ {
@@ -87,7 +87,7 @@ func (t *tracker) ack(f *wire.Frame, m Message, o *Options, c *client, out *trac
 	if a.server.MAC.IsZero() && given.Relay.IsZero() && f.Src == a.server.Addr {
 		a.server.MAC = f.SrcMAC
 	}
-	l := c.merge(given, nil)
+	l := c.merge(given, t.justSearched(c, a, rapid))
 	if l.Addr.IsZero() {
 		l.Addr = a.asked
 	}
@@ -107,10 +107,17 @@ func (t *tracker) ack(f *wire.Frame, m Message, o *Options, c *client, out *trac
 	if a.op == opRenew {
 		t.renewed(f, c, a, out)
 	} else {
-		t.bootless(f, o, c, l, out)
+		t.bootless(f, o, c, l, t.justSearched(c, a, rapid), out)
 		t.leased(f, c, a, l, out)
 	}
 	t.acked(c, out)
+}
+
+// justSearched reports whether a REQUEST is the fruit of the search that c
+// remembers: what was offered then belongs to its lease.
+func (t *tracker) justSearched(c *client, a *attempt, rapid bool) bool {
+	b := &c.burst
+	return rapid || a.tries > 0 && a.state == selecting && b.tries > 0 && b.kind == c.kind() && a.first.Sub(b.last) <= t.th.BurstGap
 }
 
 // rapidCommit is an ACK to a DISCOVER with option 80 (RFC 4039).
@@ -210,7 +217,7 @@ func (t *tracker) bootReply(f *wire.Frame, m Message, o *Options, c *client, out
 	if a.server.Addr.IsZero() {
 		a.server = finding.Endpoint{MAC: f.SrcMAC, Addr: given.Server, Port: PortServer}
 	}
-	l := c.merge(given, nil)
+	l := c.merge(given, false)
 	t.remember(c, l.Addr)
 	t.answer(f, c, a, out)
 	x := t.attemptExchange(c, a, track.Answered, f.Time)

@@ -65,6 +65,7 @@ type attempt struct {
 	tries       int
 	waiting     graces
 	overdue     int
+	deadlineAt  capture.Time // of the last overdue try
 	frames      evidence
 
 	done       bool // answered or refused
@@ -172,7 +173,7 @@ func requestPXE(o *Options) PXE {
 // and it takes no address.
 func (t *tracker) searchedBy(program string, f *wire.Frame, m Message, hw hwAddr, out *track.Out) {
 	c := t.client(f, m, hw, f.VLAN())
-	c.probe = true
+	c.probed, c.probeXID = true, m.XID()
 	if !c.once(postProbe) {
 		return
 	}
@@ -208,6 +209,8 @@ func (t *tracker) ask(f *wire.Frame, m Message, o *Options, c *client, out *trac
 	fresh := a == nil || a.state != state || a.asked != asked || state == selecting && a.server.Addr != named
 	switch {
 	case fresh:
+	case state == selecting && c.burst.searching:
+		fresh = true // it searched again; ROMs use one transaction id for ever
 	case k == opRequest:
 		fresh = a.xid != m.XID() || f.Time.Sub(a.last) > t.th.BurstGap
 	default:
@@ -324,6 +327,7 @@ func (t *tracker) decline(f *wire.Frame, o *Options, c *client, out *track.Out) 
 // attemptOverdue judges a question whose next deadline has come.
 func (t *tracker) attemptOverdue(c *client, a *attempt, now capture.Time, out *track.Out) {
 	a.overdue += a.waiting.expire(now)
+	a.deadlineAt = now
 	if a.done || a.unreadable || a.closed || !a.said.pass(a.overdue) {
 		return
 	}
@@ -355,7 +359,7 @@ func (t *tracker) attemptFinish(c *client, a *attempt, end capture.Time, out *tr
 		out.Exchange(t.attemptExchange(c, a, track.Open, a.last))
 	case a.accused != nil && a.waiting.pending() > 0:
 		a.finish = true
-		t.accuse(c, a, a.waiting.next()-1, out)
+		t.accuse(c, a, a.deadlineAt, out)
 	}
 }
 

@@ -86,6 +86,11 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 
 func isDHCP(port uint16) bool { return port == PortServer || port == PortClient || port == PortPXE }
 
+// isBOOTP reports whether f uses a port below 1024 that is DHCP's alone.
+func isBOOTP(f *wire.Frame) bool {
+	return f.DstPort == PortServer || f.DstPort == PortClient || f.SrcPort == PortServer || f.SrcPort == PortClient
+}
+
 func (t *tracker) datagram(f *wire.Frame, out *track.Out) {
 	m := Message(f.Payload)
 	if !m.Valid() {
@@ -98,6 +103,9 @@ func (t *tracker) datagram(f *wire.Frame, out *track.Out) {
 			t.halfReply(f, m)
 		}
 		return
+	}
+	if !isBOOTP(f) && !m.HasCookie() && !f.Cut() {
+		return // port 4011 is also some client's ephemeral port
 	}
 	t.opt.Parse(m, f.PayloadLen)
 	o := &t.opt

@@ -47,7 +47,8 @@ type client struct {
 
 	said     *track.Lease // what it last said of itself
 	saidHash uint64
-	probe    bool
+	probed   bool // it looked for servers with probeXID, taking no address
+	probeXID uint32
 
 	burst    burst
 	past     []history        // unanswered bursts, by kind

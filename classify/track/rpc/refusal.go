@@ -160,7 +160,7 @@ func needed(prog uint32) int {
 // notRegistered notes that a server has no such program, version or transport.
 func (t *tracker) notRegistered(f *wire.Frame, c *call, asked mapping, reason string, out *track.Out) {
 	i := needed(asked.prog)
-	if i < 0 || asked.vers > maxVersion || !unicast(f) {
+	if i < 0 || asked.vers > maxVersion || !unicast(f) || c.prog == programMount && (c.proc == procUMNT || c.proc == procUMNTALL) {
 		return
 	}
 	if at := c.pair.served[i]; at != 0 && f.Time.Sub(at) <= fallbackWindow {

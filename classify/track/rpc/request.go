@@ -84,7 +84,7 @@ func (t *tracker) ask(f *wire.Frame, c *call, k callKey) {
 	}
 	p := c.pair
 	switch {
-	case !unicast(f):
+	case !unicast(f), c.vers > maxVersion: // to everybody, or a scan
 	case c.prog == programPortmap && c.proc != procCallit:
 		p.asked = true
 		p.portmap.call(t, p, f, c, k)

@@ -8,7 +8,7 @@ var RulePortmapNoAnswer = &finding.Rule{
 	Title: "Portmap got no call answered",
 	Detect: "Calls to program 100000, or connections to port 111, from one client to one server fail over every transport that was tried: rpc_tries_udp calls over UDP and " +
 		"rpc_grace_udp after the last of these; a call over TCP for rpc_grace_tcp; syn_tries SYNs from one port for syn_grace. An ICMP port unreachable or a TCP reset from the " +
-		"server counts at once, or after rpc_grace_udp when only one transport was tried. Any reply of portmap, or an NFSv4 mount from the same server, takes it back.",
+		"server counts at once, or after rpc_grace_udp when only one transport was tried. It is a warning when only locks (nlm) were asked for and a note for statd (nsm). Any reply of portmap, or an NFSv4 mount from the same server, takes it back.",
 	Means: "rpcbind does not run on the server, or a firewall drops port 111 (firewalld: service rpc-bind), or the server offers NFSv4 only, which needs no portmap. A reset or an ICMP " +
 		"port unreachable means the host is there and nothing listens. Silence means a firewall, or the wrong address.",
 	Next: "On the server: systemctl status rpcbind.socket, rpcinfo -p, and the firewall's rpc-bind, mountd and nfs services. If the server is meant for NFSv4 alone, mount with vers=4.2.",

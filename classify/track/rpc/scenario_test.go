@@ -202,6 +202,17 @@ var scenarios = []scenario{
 		), nil, "",
 	},
 
+	{
+		"portmap: a scan with an absurd version", tell(
+			ask(0, 111, synth.RPCCall{XID: 1, Prog: 100000, Vers: 104316}.Bytes(), second, second), quiet(at(20)),
+		), nil, "",
+	},
+	{
+		"portmap: the reply is missing, but was acknowledged", tell(dial(0, 111, func(v *synth.Conversation) {
+			v.Open().Send(false, synth.RPCRecord(getport(100005, 3, tcp))).Advance(true, 32).ACK(false)
+		}), quiet(at(20))), nil, "",
+	},
+
 	// FM-24
 	{
 		"mountd not registered", tell(
@@ -236,6 +247,17 @@ var scenarios = []scenario{
 	{
 		"a scanner asks for an absurd version", tell(
 			both(0, 2049, synth.RPCCall{XID: 1, Prog: 100003, Vers: 168078}.Bytes(), synth.RPCUnaccepted(1, 2, 3, 4)), quiet(at(20)),
+		), nil, "",
+	},
+	{
+		"UMNT of a version that is not there", tell(
+			both(0, 20048, synth.RPCCall{XID: 5, Prog: 100005, Vers: 1, Proc: 3}.Bytes(), synth.RPCUnaccepted(5, 2, 3, 3)), quiet(at(20)),
+		), nil, "",
+	},
+	{
+		"it works over TCP, and UDP is looked at too", tell(
+			both(0, 111, getport(100003, 3, tcp), getportReply(100003, 3, tcp, 2049)), both(at(0.1), 111, getport(100003, 3, udp), getportReply(100003, 3, udp, 0)),
+			established(at(0.6), func(*synth.Conversation) {}), quiet(at(8)),
 		), nil, "",
 	},
 	{
@@ -351,6 +373,12 @@ var scenarios = []scenario{
 			for i := range uint32(5) {
 				v.Wait(5*second).Send(false, synth.RPCRecord(synth.NFSCall(0x50+i, 3, 6, ""))).Send(true, synth.RPCRecord(synth.NFSReply(0x50+i, 10008)))
 			}
+		}), quiet(at(200))), nil, "",
+	},
+
+	{
+		"the last reply is missing, but was acknowledged", tell(established(0, func(v *synth.Conversation) {
+			v.Send(false, synth.RPCRecord(stuck)).Advance(true, 65660).ACK(false)
 		}), quiet(at(200))), nil, "",
 	},
 

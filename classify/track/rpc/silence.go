@@ -21,7 +21,8 @@ type silence struct {
 	request       callKey // sent last
 	subject       string  // of that request
 	port          uint16  // the server's
-	served        bool    // answered earlier in the capture
+	severity      finding.Severity
+	served        bool // answered earlier in the capture
 
 	shown      *finding.Finding
 	shownTries int
@@ -59,6 +60,7 @@ func (s *silence) tries() int { return s.udp.tries + s.tcp.tries + s.syn.tries }
 
 // call counts a call, or its repetition.
 func (s *silence) call(t *tracker, p *pair, f *wire.Frame, c *call, k callKey) {
+	s.severity = max(s.severity, severityOf(c))
 	s.request, s.subject = k, c.request.exchange.Subject
 	a := &s.tcp
 	if c.udp {
@@ -72,6 +74,21 @@ func (s *silence) call(t *tracker, p *pair, f *wire.Frame, c *call, k callKey) {
 		a.due, a.enough = f.Time.Add(t.th.RPCGraceUDP), a.tries >= t.th.RPCTriesUDP
 	}
 	t.arm(p, s.next(t, f.Time))
+}
+
+// severityOf is how much the silence matters: a root cannot be mounted without
+// mountd, but without locks. Servers that restart ask the portmap of every
+// client for statd, whether it runs or not.
+func severityOf(c *call) finding.Severity {
+	if c.prog == programPortmap {
+		switch c.request.asked.prog {
+		case programNLM:
+			return finding.Warning
+		case programNSM:
+			return finding.Note
+		}
+	}
+	return finding.Error
 }
 
 // knock counts a SYN. Only SYNs from one port are tries of one connection: a
@@ -190,6 +207,9 @@ func (s *silence) show(t *tracker, p *pair, last capture.Time, out *track.Out) {
 		r, what = RuleMountNoAnswer, "mountd"
 	}
 	f := p.finding(r, "")
+	if s.udp.tries+s.tcp.tries > 0 {
+		f.Severity = s.severity
+	}
 	f.Server.Port = s.port
 	f.First, f.Last = s.first, last
 	f.Frames = append([]capture.FrameID(nil), s.frames...)

@@ -190,8 +190,13 @@ func (t *tracker) segment(f *wire.Frame, out *track.Out) {
 		l.syn(f.TCP.Seq + 1)
 		return
 	}
-	if s.pair != nil && f.Src == s.pair.key.server {
+	switch {
+	case s.pair == nil:
+	case f.Src == s.pair.key.server:
 		s.pair.nfs.heard = f.Time
+	case f.TCP.Flags&wire.ACK != 0 && s.lanes[1-dir].known && int32(f.TCP.Ack-s.lanes[1-dir].next) > 1:
+		// More than a FIN: the client got what the capture does not show.
+		t.unseen(f, s, out)
 	}
 	if f.PayloadLen == 0 {
 		return
@@ -204,6 +209,19 @@ func (t *tracker) segment(f *wire.Frame, out *track.Out) {
 		t.side.buf = nil
 	}
 	l.buf, l.rest = nil, nil
+}
+
+// unseen takes an acknowledgment of data that was not captured: perhaps the
+// reply that is missing.
+func (t *tracker) unseen(f *wire.Frame, s *stream, out *track.Out) {
+	switch s.prog {
+	case programNFS:
+		s.pair.nfs.alive(t, s.pair, f, out)
+	case programPortmap:
+		t.broken(&s.pair.portmap, out)
+	case programMount:
+		t.broken(&s.pair.mount, out)
+	}
 }
 
 // records reads the messages that begin in a segment.

@@ -334,6 +334,17 @@ func TestRepeatedStale(t *testing.T) {
 	}
 }
 
+// TestSeverityOfSilence: a server that restarts asks every client's portmap
+// for statd, and clients without locks have none.
+func TestSeverityOfSilence(t *testing.T) {
+	for prog, want := range map[uint32]finding.Severity{100024: finding.Note, 100021: finding.Warning, 100005: finding.Error, 100003: finding.Error} {
+		r := tracktest.Run(t, tell(ask(0, 111, getport(prog, 1, udp), second, second), quiet(at(9))), nil, Spec)
+		if len(r.Findings) != 1 || r.Findings[0].Severity != want {
+			t.Errorf("portmap asked for %d: got %v, want one finding, %s", prog, r.Findings, want)
+		}
+	}
+}
+
 func TestIPv6(t *testing.T) {
 	a, b := node.At("2001:db8::57"), server.At("2001:db8::2")
 	c := &synth.Capture{}

@@ -1,0 +1,206 @@
+package track
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+// A spy writes down what it is told.
+type spy struct {
+	name     string
+	log      *[]string
+	deadline capture.Time
+	expect   *Expectation
+}
+
+func (s *spy) Frame(f *wire.Frame, out *Out) {
+	*s.log = append(*s.log, fmt.Sprintf("%s frame %d", s.name, f.Time))
+	s.deadline = f.Time + 10
+	if s.expect != nil {
+		out.Expect(*s.expect)
+		s.expect = nil
+	}
+}
+
+func (s *spy) Deadline() capture.Time { return s.deadline }
+
+func (s *spy) Expire(now capture.Time, _ *Out) {
+	*s.log = append(*s.log, fmt.Sprintf("%s expire %d", s.name, now))
+	s.deadline = Never
+}
+
+func (s *spy) Finish(end capture.Time, _ *Out) {
+	*s.log = append(*s.log, fmt.Sprintf("%s finish %d", s.name, end))
+}
+func (s *spy) Count(*Counts)   {}
+func (s *spy) Evicted() uint64 { return 0 }
+
+type nowhere struct{}
+
+func (nowhere) Take(*Out) {}
+
+func newSpies(specs ...Spec) (*Dispatcher, *[]string, map[string]*spy) {
+	var log []string
+	spies := make(map[string]*spy)
+	for i := range specs {
+		name := specs[i].Name
+		specs[i].New = func(*Config) Tracker {
+			s := &spy{name: name, log: &log, deadline: Never}
+			spies[name] = s
+			return s
+		}
+	}
+	return NewDispatcher(specs, &Config{}, nowhere{}), &log, spies
+}
+
+func udp(at capture.Time, src, dst uint16) *wire.Frame {
+	return &wire.Frame{Time: at, IPVersion: 4, Proto: wire.ProtoUDP, SrcPort: src, DstPort: dst,
+		Src: wire.MustAddr("10.0.0.1"), Dst: wire.MustAddr("10.0.0.2")}
+}
+
+// Deadlines pass in their order, across trackers, before the frame that comes
+// after them; one at the frame's own time passes too.
+func TestDeadlinesBeforeFrames(t *testing.T) {
+	d, log, _ := newSpies(Spec{Name: "a", UDP: []uint16{1}}, Spec{Name: "b", UDP: []uint16{2}})
+	d.Frame(udp(100, 9, 2)) // b expires at 110
+	d.Frame(udp(105, 9, 1)) // a expires at 115
+	d.Frame(udp(115, 9, 2))
+	d.Tick(124)
+	d.Finish(200)
+	want := []string{"b frame 100", "a frame 105", "b expire 110", "a expire 115", "b frame 115", "b expire 125", "a finish 200", "b finish 200"}
+	if !slices.Equal(*log, want) {
+		t.Errorf("got  %q\nwant %q", *log, want)
+	}
+}
+
+func TestDelivery(t *testing.T) {
+	all := func() (*Dispatcher, *[]string, map[string]*spy) {
+		return newSpies(
+			Spec{Name: "udp69", UDP: []uint16{69}}, Spec{Name: "tcp80", TCP: []uint16{80}},
+			Spec{Name: "arp", Kinds: ARP}, Spec{Name: "icmp", Kinds: ICMP}, Spec{Name: "tcp", Kinds: TCP},
+			Spec{Name: "udp", Kinds: UDP}, Spec{Name: "frag", Kinds: Fragments}, Spec{Name: "link", Kinds: LinkLayer})
+	}
+	for _, c := range []struct {
+		name  string
+		frame wire.Frame
+		want  []string
+	}{
+		{"to the port", wire.Frame{IPVersion: 4, Proto: 17, SrcPort: 2000, DstPort: 69}, []string{"udp69", "udp"}},
+		{"from the port", wire.Frame{IPVersion: 4, Proto: 17, SrcPort: 69, DstPort: 2000}, []string{"udp69", "udp"}},
+		{"the port of the other protocol", wire.Frame{IPVersion: 4, Proto: 6, SrcPort: 69, DstPort: 80}, []string{"tcp80", "tcp"}},
+		{"arp", wire.Frame{ARP: wire.ARP{Op: 1}}, []string{"arp"}},
+		{"icmp", wire.Frame{IPVersion: 4, Proto: 1}, []string{"icmp"}},
+		{"icmpv6", wire.Frame{IPVersion: 6, Proto: 58}, []string{"icmp"}},
+		{"cut icmp has no type", wire.Frame{IPVersion: 4, Proto: 1, Stop: wire.StopICMPShort}, nil},
+		{"a later fragment has no ports", wire.Frame{IPVersion: 4, Proto: 17, Stop: wire.StopFragment, Fragment: wire.Later}, []string{"frag"}},
+		{"a reassembled datagram", wire.Frame{IPVersion: 4, Proto: 17, DstPort: 69, Fragment: wire.Reassembled}, []string{"udp69", "udp", "frag"}},
+		{"spanning tree", wire.Frame{Stop: wire.StopLLC}, []string{"link"}},
+		{"cut udp has no ports", wire.Frame{IPVersion: 4, Proto: 17, DstPort: 69, Stop: wire.StopUDPShort}, nil},
+	} {
+		d, log, _ := all()
+		d.Frame(&c.frame)
+		var got []string
+		for _, l := range *log {
+			var name string
+			fmt.Sscan(l, &name)
+			got = append(got, name)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: delivered to %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// What a tracker expects is delivered to it until its time is over, in both
+// directions, and for that address alone.
+func TestExpectation(t *testing.T) {
+	d, log, spies := newSpies(Spec{Name: "tftp", UDP: []uint16{69}})
+	spies["tftp"].expect = &Expectation{Proto: wire.ProtoUDP, Addr: wire.MustAddr("10.0.0.1"), Port: 2070, Service: "tftp", Tracker: "tftp", Until: 1000}
+	d.Frame(udp(1, 2070, 69))
+	if x := d.Frame(udp(2, 2070, 49152)); x == nil || x.Service != "tftp" {
+		t.Errorf("from the client: got %v", x)
+	}
+	back := udp(3, 49152, 2070)
+	back.Src, back.Dst = back.Dst, back.Src
+	if x := d.Frame(back); x == nil {
+		t.Error("to the client: no expectation met")
+	}
+	if x := d.Frame(udp(4, 49152, 2070)); x != nil {
+		t.Errorf("another host's port 2070: got %v", x)
+	}
+	if x := d.Frame(udp(1001, 2070, 49152)); x != nil {
+		t.Errorf("after its time: got %v", x)
+	}
+	if got := len(*log); got != 4 { // 3 frames, and the deadline after the last of them
+		t.Errorf("got %q", *log)
+	}
+}
+
+// However many expectations are announced, the table stays within its bound
+// and the ports of what was evicted are forgotten.
+func TestExpectationBound(t *testing.T) {
+	d, _, spies := newSpies(Spec{Name: "tftp", UDP: []uint16{69}})
+	for i := range maxExpected + 100 {
+		spies["tftp"].expect = &Expectation{Proto: wire.ProtoUDP, Addr: wire.Addr{byte(i), byte(i >> 8)}, Port: uint16(i), Tracker: "tftp", Until: 1 << 40}
+		d.Frame(udp(capture.Time(i), 2070, 69))
+	}
+	if got := d.expected.Len(); got != maxExpected {
+		t.Errorf("got %d expectations, want %d", got, maxExpected)
+	}
+	if d.expectedPorts[0][0] != 0 || d.expectedPorts[0][99] != 0 || d.expectedPorts[0][100] != 1 {
+		t.Error("ports of evicted expectations are still marked")
+	}
+	if d.Evicted()["expectations"] != 100 {
+		t.Errorf("got %v", d.Evicted())
+	}
+}
+
+func TestCopies(t *testing.T) {
+	frame := func(at time.Duration, id uint32, payload string) *wire.Frame {
+		f := udp(capture.Time(at), 68, 5000)
+		f.IPID, f.Payload, f.PayloadLen = id, []byte(payload), len(payload)
+		return f
+	}
+	ms := time.Millisecond
+	for _, c := range []struct {
+		name   string
+		first  *wire.Frame
+		second *wire.Frame
+		want   bool
+	}{
+		{"the same again", frame(0, 7, "hello, world"), frame(ms, 7, "hello, world"), true},
+		{"routed: TTL and MAC differ", frame(0, 7, "hello, world"), func() *wire.Frame {
+			f := frame(ms, 7, "hello, world")
+			f.TTL, f.SrcMAC = 63, wire.MAC{2}
+			return f
+		}(), true},
+		{"on a trunk: the tag differs", frame(0, 7, "hello, world"), func() *wire.Frame {
+			f := frame(ms, 7, "hello, world")
+			f.Tags[0], f.TagCount = 5, 1
+			return f
+		}(), true},
+		{"a retry has another IP id", frame(0, 7, "hello, world"), frame(ms, 8, "hello, world"), false},
+		{"a retry with a constant id is later", frame(0, 0, "hello, world"), frame(200*ms, 0, "hello, world"), false},
+		{"another payload", frame(0, 7, "hello, world"), frame(ms, 7, "hello, word!"), false},
+		{"another short payload", frame(0, 7, "ab"), frame(ms, 7, "ac"), false},
+	} {
+		x := NewCopies(20 * ms)
+		if x.Seen(c.first) {
+			t.Errorf("%s: the first one is a copy", c.name)
+		}
+		if got := x.Seen(c.second); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+	x := NewCopies(20 * ms)
+	i := uint32(0)
+	f := frame(0, 0, "payload of some length")
+	if got := testing.AllocsPerRun(5000, func() { i++; f.IPID = i; f.Time += 1000; x.Seen(f) }); got != 0 {
+		t.Errorf("got %v allocations, want 0", got)
+	}
+}

@@ -1,0 +1,328 @@
+# shellcheck shell=bash
+# Plumbing for scenarios: segments, hosts, daemons, virtual machines, captures.
+#
+# A segment is a namespace with a bridge; a host is a namespace with one leg on
+# a segment. Nothing exists outside of namespaces whose names begin with
+# $LAB_PREFIX, and every process is ended by its pid.
+#
+# A scenario finds in $SRV a directory that all its daemons see as /srv (no path
+# of this machine gets into a packet), and leaves its captures in $OUT.
+
+set -u
+: "${LAB_PREFIX:?}" "${LAB_DIR:?}"
+SRV=$LAB_DIR/srv
+OUT=$LAB_DIR/out
+LOG=$LAB_DIR/log
+mkdir -p "$SRV/tftp" "$SRV/http" "$SRV/nfs" "$SRV/state" "$OUT" "$LOG"
+
+lab_pids=()     # everything started, for the end
+lab_captures=() # tcpdump and dumpcap among them: they end with SIGINT
+lab_spaces=()
+lab_ids=0 # numbers logs and interfaces
+
+die() {
+  echo "lab: $*" >&2
+  exit 1
+}
+
+# ns HOST COMMAND...: run a command in the namespace of a host or segment.
+ns() {
+  local host=$1
+  shift
+  ip netns exec "$LAB_PREFIX-$host" "$@"
+}
+
+new_ns() {
+  ip netns add "$LAB_PREFIX-$1" || die "add namespace $1"
+  lab_spaces+=("$LAB_PREFIX-$1")
+  # No router solicitations and MLD reports in captures, unless asked for.
+  if [ "${LAB_IPV6:-0}" = 0 ]; then
+    ns "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+  fi
+  ns "$1" ip link set lo up
+}
+
+# segment NAME: an Ethernet segment; its device is sw0.
+segment() {
+  new_ns "$1"
+  ns "$1" ip link add name sw0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0 || die "add bridge of $1"
+  ns "$1" ip link set dev sw0 up
+}
+
+# host NAME SEGMENT MAC [ADDRESS/LEN]...: a host with eth0 on a segment.
+host() {
+  local name=$1 seg=$2 mac=$3
+  shift 3
+  new_ns "$name"
+  leg "$name" "$seg" eth0 "$mac" "$@"
+}
+
+# leg HOST SEGMENT IFACE MAC [ADDRESS/LEN]...: one more interface of a host.
+# Offloading is off: a capture beside a checksum offload has wrong checksums.
+leg() {
+  local name=$1 seg=$2 dev=$3 mac=$4 port
+  shift 4
+  port=p$((lab_ids++))
+  ns "$name" ip link add "$dev" address "$mac" type veth peer name "$port" netns "$LAB_PREFIX-$seg" || die "add $dev of $name"
+  [ "${LAB_OFFLOAD:-0}" = 1 ] || ns "$name" ethtool -K "$dev" tx off tso off gso off gro off >/dev/null 2>&1
+  ns "$seg" ip link set dev "$port" master sw0 up
+  ns "$name" ip link set dev "$dev" up
+  local a
+  for a in "$@"; do
+    ns "$name" ip addr add "$a" dev "$dev"
+  done
+}
+
+# background LOG COMMAND...: start a command, remember its pid in $last.
+background() {
+  local log=$1
+  shift
+  "$@" >"$LOG/$log" 2>&1 </dev/null &
+  last=$!
+  lab_pids+=("$last")
+}
+
+# daemon HOST COMMAND...: with /srv, and a /run of its own: namespaces of the
+# network do not separate sockets and pid files in the file system. Its output
+# is in $lastlog, its pid in $last.
+daemon() {
+  local host=$1
+  shift
+  lastlog=$LOG/$((lab_ids++)).$host.${1##*/}
+  # shellcheck disable=SC2016
+  background "${lastlog##*/}" ip netns exec "$LAB_PREFIX-$host" unshare -m --propagation private bash -c '
+    mount --bind "$0" /srv && mount -t tmpfs tmpfs /run || exit 1
+    mkdir -p /run/rpcbind /run/ganesha
+    [ ! -d /var/lib/nfs ] || mount -t tmpfs tmpfs /var/lib/nfs
+    mkdir -p /var/lib/nfs/ganesha
+    cd /srv && exec "$@"' "$SRV" "$@"
+}
+
+# client HOST SECONDS COMMAND...: like daemon, but waited for; killed after
+# SECONDS. Its exit status is returned.
+client() {
+  local host=$1 limit=$2
+  shift 2
+  daemon "$host" timeout -s KILL "$limit" "$@"
+  wait "$last"
+}
+
+# until_ok SECONDS COMMAND...: try ten times a second.
+until_ok() {
+  local n=$(($1 * 10))
+  shift
+  while ! "$@" >/dev/null 2>&1; do
+    [ $((n--)) -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+
+log_says() { grep -aqE "$2" "$1"; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+listens() { ns "$1" ss -Hln"$2" sport = ":$3" | grep -q .; }
+
+# wait_log SECONDS FILE REGEXP, wait_port HOST u|t PORT: until a daemon is ready.
+wait_log() { until_ok "$1" log_says "$2" "$3" || die "\"$3\" not in ${2##*/} after $1 s: $(tail -3 "$2")"; }
+wait_port() { until_ok 15 listens "$1" "$2" "$3" || die "$1 does not listen on $3: $(tail -3 "$lastlog")"; }
+
+# capture FILE PLACE [TCPDUMP ARGUMENTS]: in $OUT/FILE until the end or
+# stop_captures. On a segment's bridge one sees each forwarded frame once.
+# --immediate-mode: without it the last second is lost; -B: with it bursts are.
+capture() {
+  local file=$1 place=$2 dev=eth0
+  shift 2
+  ns "$place" ip link show dev sw0 >/dev/null 2>&1 && dev=sw0
+  case " $* " in *' -i '*) ;; *) set -- -i "$dev" "$@" ;; esac
+  background "capture.$file" ip netns exec "$LAB_PREFIX-$place" \
+    tcpdump -U --immediate-mode -B 32768 -n -Z root -w "$OUT/$file" "$@"
+  lab_captures+=("$last")
+  wait_log 10 "$LOG/capture.$file" 'listening on'
+}
+
+# stop_captures: no frame of the last moment is lost, none dropped.
+stop_captures() {
+  local p f
+  [ ${#lab_captures[@]} -gt 0 ] || return 0
+  sleep 0.8
+  for p in "${lab_captures[@]}"; do kill -INT "$p" 2>/dev/null; done
+  for p in "${lab_captures[@]}"; do until_ok 5 gone "$p"; done
+  for f in "$LOG"/capture.*; do
+    [ -e "$f" ] || continue
+    grep -qE '(^| )0 packets dropped by kernel' "$f" || echo "lab: ${f##*/capture.}: $(grep dropped "$f")" >&2
+  done
+  lab_captures=()
+}
+
+# finish runs on every exit.
+finish() {
+  local status=$? p s
+  trap - EXIT INT TERM HUP
+  stop_captures
+  for p in "${lab_pids[@]}"; do kill "$p" 2>/dev/null; done
+  sleep 0.3
+  for p in "${lab_pids[@]}"; do kill -KILL "$p" 2>/dev/null; done
+  for s in "${lab_spaces[@]}"; do
+    for p in $(ip netns pids "$s"); do kill -KILL "$p" 2>/dev/null; done
+    ip netns del "$s"
+  done
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- Servers -----------------------------------------------------------------
+
+# dnsmasq HOST ARGUMENTS...: with nothing from the host's configuration.
+# --no-ping: no three seconds of address check.
+dnsmasq() {
+  local host=$1 id=$((lab_ids))
+  shift
+  daemon "$host" /usr/sbin/dnsmasq --conf-file=/dev/null --keep-in-foreground --user=root --pid-file= --port=0 \
+    --bind-interfaces --interface=eth0 --log-dhcp --log-facility=- --dhcp-leasefile="/srv/state/leases.$id" \
+    --no-hosts --no-resolv "$@"
+  wait_log 10 "$lastlog" 'started'
+}
+
+# boot_server HOST ARGUMENTS...: DHCP for 10.20.0.100-150 and TFTP, the
+# legitimate server of most scenarios.
+boot_server() {
+  local host=$1
+  shift
+  dnsmasq "$host" --no-ping --dhcp-range=10.20.0.100,10.20.0.150,255.255.255.0,30m \
+    --enable-tftp --tftp-root=/srv/tftp "$@"
+}
+
+# libvirt_network HOST: dnsmasq as libvirt starts it for its network "default".
+libvirt_network() {
+  local host=$1
+  shift
+  dnsmasq "$host" --strict-order --except-interface=lo --dhcp-range=192.168.122.2,192.168.122.254,255.255.255.0 \
+    --dhcp-no-override --dhcp-authoritative --dhcp-lease-max=253 "$@"
+}
+
+http_server() { # HOST
+  daemon "$1" busybox httpd -f -p 80 -h /srv/http
+  wait_port "$1" t 80
+}
+
+# nfs_server HOST: rpcbind and ganesha; /srv/nfs is exported, /srv/denied is not
+# for anybody.
+nfs_server() {
+  mkdir -p "$SRV/denied"
+  rpcbind "$1"
+  cat >"$SRV/state/ganesha.conf" <<'CONF'
+NFS_CORE_PARAM { Protocols = 3, 4; MNT_Port = 20048; Enable_NLM = false; Enable_RQUOTA = false; }
+NFSV4 { Graceless = true; }
+EXPORT { Export_Id = 1; Path = /srv/nfs; Pseudo = /nfs; Access_Type = RO; Squash = None; SecType = sys; FSAL { Name = VFS; } }
+EXPORT { Export_Id = 2; Path = /srv/denied; Pseudo = /denied; Access_Type = NONE; SecType = sys; FSAL { Name = VFS; } }
+CONF
+  # Joins rpcbind's /run: it registers there through a socket.
+  daemon "$1" nsenter -t "$rpcbind_pid" -m ganesha.nfsd -F -f /srv/state/ganesha.conf -L /srv/state/ganesha.log \
+    -N NIV_EVENT -p /run/ganesha/pid
+  export nfs_pid=$last
+  until_ok 30 log_says "$SRV/state/ganesha.log" 'NFS SERVER INITIALIZED' || die "ganesha: $(tail -3 "$SRV/state/ganesha.log")"
+}
+
+rpcbind() { # HOST
+  daemon "$1" /sbin/rpcbind -w -f
+  rpcbind_pid=$last
+  wait_port "$1" u 111
+}
+
+# --- Faults ------------------------------------------------------------------
+
+# drop HOST input|output RULE...: packets that nft's RULE matches are dropped,
+# or what a verdict in RULE says.
+drop() {
+  local host=$1 hook=$2
+  shift 2
+  ns "$host" nft add table ip lab
+  ns "$host" nft add chain ip lab "$hook" "{ type filter hook $hook priority 0; }"
+  case "$*" in
+  *reject* | *accept*) ns "$host" nft add rule ip lab "$hook" "$*" ;;
+  *) ns "$host" nft add rule ip lab "$hook" "$*" drop ;;
+  esac || die "nft: $*"
+}
+
+# --- Machines ----------------------------------------------------------------
+
+# boot_program FILE SIZE: a PXE boot program that ends its virtual machine:
+# mov al,0; out 0xf4,al; hlt; jmp.
+boot_program() {
+  mkdir -p "$(dirname "$1")"
+  printf '\xb0\x00\xe6\xf4\xf4\xeb\xfd' >"$1"
+  truncate -s "$2" "$1"
+}
+
+# tap SEGMENT: a port for a virtual machine; its name is in $port.
+tap() {
+  port=t$((lab_ids++))
+  ns "$1" ip tuntap add "$port" mode tap
+  ns "$1" ip link set dev "$port" master sw0 up
+}
+
+# bios SEGMENT MAC: SeaBIOS with iPXE's ROM, booting from the network. Its console
+# is in $console. TCG: a nested KVM may start and then hang.
+bios() {
+  tap "$1"
+  console=$LOG/console.$port
+  : >"$console"
+  background "qemu.$port" ip netns exec "$LAB_PREFIX-$1" qemu-system-x86_64 -machine pc,graphics=off -accel tcg -m 256 \
+    -uuid "6e0d5a2c-0000-4000-8000-${2//:/}" -display none -vga none -nodefaults -no-reboot -chardev file,id=c,path="$console" -device isa-serial,chardev=c \
+    -netdev tap,id=n,ifname="$port",script=no,downscript=no \
+    -device virtio-net-pci,netdev=n,mac="$2",bootindex=1 -device isa-debug-exit,iobase=0xf4
+}
+
+# uefi SEGMENT MAC: OVMF; PXE over IPv4, over IPv6, HTTP over IPv4, over IPv6.
+uefi() {
+  tap "$1"
+  console=$LOG/console.$port
+  : >"$console"
+  cp /usr/share/OVMF/OVMF_VARS_4M.fd "$LAB_DIR/vars.$port"
+  background "qemu.$port" ip netns exec "$LAB_PREFIX-$1" qemu-system-x86_64 -machine q35,graphics=off -accel tcg -m 512 \
+    -uuid "6e0d5a2c-0000-4000-8000-${2//:/}" -display none -vga none -nodefaults -no-reboot -chardev file,id=c,path="$console" -device isa-serial,chardev=c \
+    -drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
+    -drive if=pflash,format=raw,file="$LAB_DIR/vars.$port" \
+    -netdev tap,id=n,ifname="$port",script=no,downscript=no \
+    -device virtio-net-pci,netdev=n,mac="$2",bootindex=1,romfile= -device isa-debug-exit,iobase=0xf4
+}
+
+# machine_ends SECONDS: the boot program ended the machine, or the firmware gave up.
+machine_ends() {
+  local n=$(($1 * 10)) vm=$last screen=$console
+  while kill -0 "$vm" 2>/dev/null; do
+    grep -aqE 'No bootable device|No more network devices' "$screen" && break
+    [ $((n--)) -gt 0 ] || die "machine did not end in $1 s: $(tail -c 300 "$screen" | tr -d '\r')"
+    sleep 0.1
+  done
+  kill -KILL "$vm" 2>/dev/null
+}
+
+# machine_off: after what the scenario waited for.
+machine_off() { kill -KILL "$last" 2>/dev/null; }
+
+# udhcpc_script: sets the address, as an initramfs would; written once.
+udhcpc_script() {
+  cat >"$SRV/state/udhcpc" <<'SCRIPT'
+#!/bin/sh
+case $1 in
+bound | renew)
+  ip addr flush dev "$interface"
+  ip addr add "$ip/${mask:-24}" dev "$interface"
+  [ -z "$router" ] || ip route replace default via "${router%% *}"
+  ;;
+deconfig) ip addr flush dev "$interface" ;;
+esac
+SCRIPT
+  chmod +x "$SRV/state/udhcpc"
+}
+
+# lease HOST SECONDS [UDHCPC ARGUMENTS]: get an address with udhcpc and leave.
+lease() {
+  local host=$1 limit=$2
+  shift 2
+  udhcpc_script
+  client "$host" "$limit" udhcpc -i eth0 -f -n -q -s /srv/state/udhcpc "$@"
+}

@@ -45,15 +45,14 @@ const repliedWindow = 60 * time.Second
 // before their call in file order. It is direct-mapped: xids count up, so that
 // the last ones of a client fall into different places, and a collision only
 // forgets.
-type replies [4096]struct {
+type replies [4096]reply
+
+type reply struct {
 	callKey
 	at capture.Time
 }
 
-func (r *replies) slot(k callKey) *struct {
-	callKey
-	at capture.Time
-} {
+func (r *replies) slot(k callKey) *reply {
 	return &r[(k.xid^k.session*0x9e3779b1)%uint32(len(r))]
 }
 

@@ -1,6 +1,9 @@
 package rpc
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // Reply states (RFC 5531 section 9).
 const (
@@ -161,4 +164,25 @@ const maxProgram = 0x5fffffff
 // or the number that NFSv4 clients take for callbacks.
 func registered(prog uint32) bool {
 	return prog-programPortmap < 500 || prog == programCallback
+}
+
+// refusal is what a reply that is not a success says.
+func (m *message) refusal() string {
+	switch {
+	case m.denied && m.stat == rejectAuthError:
+		return "AUTH_ERROR " + authName(m.authStat)
+	case m.denied:
+		return fmt.Sprintf("RPC_MISMATCH, versions %d to %d", m.low, m.high)
+	}
+	switch m.stat {
+	case acceptProgUnavail:
+		return "PROG_UNAVAIL"
+	case acceptProgMismatch:
+		return fmt.Sprintf("PROG_MISMATCH, versions %d to %d", m.low, m.high)
+	case acceptProcUnavail:
+		return "PROC_UNAVAIL"
+	case acceptGarbageArgs:
+		return "GARBAGE_ARGS"
+	}
+	return "SYSTEM_ERR"
 }

@@ -75,7 +75,9 @@ func readPath(args []byte) (string, bool) {
 func (t *tracker) mountAnswered(f *wire.Frame, m *message, c *call, out *track.Out) {
 	r := c.request
 	if c.proc != procMNT {
-		r.report(track.Answered, "", out)
+		if c.proc != procUMNT && c.proc != procUMNTALL || r.decided {
+			r.report(track.Answered, "", out)
+		}
 		return
 	}
 	x := xdr{b: m.body}

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pxescope/pxescope/capture"
@@ -168,19 +169,10 @@ func (t *tracker) notRegistered(f *wire.Frame, c *call, asked mapping, reason st
 	}
 	r := t.refused(f, c, RuleNotRegistered, asked.prog, "", 1, fallbackWindow)
 	r.reason = reason
-	if s := asked.String(); len(r.tried) < 8 && !contains(r.tried, s) {
+	if s := asked.String(); len(r.tried) < 8 && !slices.Contains(r.tried, s) {
 		r.tried = append(r.tried, s)
 	}
 	t.refresh(r, out)
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // rejected notes a reply that says no to the call as such.
@@ -280,196 +272,4 @@ func (t *tracker) mountedV4(p *pair, f *wire.Frame, c *call, known bool, out *tr
 		x.Facts = p.facts(nil)
 		out.Find(x)
 	}
-}
-
-// nfsError counts the errors that are no everyday business: what does not
-// exist yet or already is asked for all the time.
-func (t *tracker) nfsError(f *wire.Frame, c *call, status uint32, out *track.Out) {
-	severity, count := finding.Error, nfsErrors
-	switch status {
-	case statusStale:
-		severity, count = finding.Warning, 1
-	case statusBadFH, statusIO:
-	case statusRofs, statusNospc:
-		severity = finding.Warning
-	case statusExpired, statusWrong:
-		if c.vers != 4 {
-			return
-		}
-	case statusPerm, statusAcces:
-		if !(c.vers == 3 && c.proc == procFSInfo) && c.walksRoot != yes {
-			return
-		}
-		count = 1
-	default:
-		return
-	}
-	t.nfsFault(f, c, status, severity, count, out)
-}
-
-// nfsBusy measures how long a server puts the client off without doing
-// anything else for it.
-func (t *tracker) nfsBusy(f *wire.Frame, c *call, status uint32, out *track.Out) {
-	w := &c.pair.nfs
-	if w.busy == 0 {
-		w.busy = f.Time
-	}
-	limit := busyTooLong
-	if status == statusGrace {
-		limit = graceTooLong
-	}
-	if f.Time.Sub(w.busy) > limit {
-		t.nfsFault(f, c, status, finding.Warning, 1, out)
-	}
-}
-
-func (t *tracker) nfsFault(f *wire.Frame, c *call, status uint32, severity finding.Severity, count int, out *track.Out) {
-	r := t.refused(f, c, RuleNFSError, status, "", count, 0)
-	name := statusName(c.vers, status)
-	r.status, r.reason = status, "status "+name
-	r.subject = fmt.Sprintf("v%d %s", c.vers, procedureName(programNFS, c.vers, c.proc))
-	if r.count == 1 {
-		w := watch{vers: c.vers, proc: c.proc, from: c.from, port: c.port}
-		x := w.exchange(c.pair, track.Refused, []capture.FrameID{c.frame, f.ID}, c.first, f.Time)
-		x.Reason = r.reason
-		out.Exchange(x)
-	}
-	if r.count < count || r.count > nfsErrors && r.count&(r.count-1) != 0 {
-		return // a row is reported when it counts, and whenever it has doubled
-	}
-	t.refusals.SetDeadline(r.key, track.Never)
-	x := c.pair.finding(RuleNFSError, name)
-	x.Severity = severity
-	if status == statusStale && r.count >= nfsErrors {
-		x.Severity = finding.Error
-	}
-	x.Server.Port = c.port
-	x.First, x.Last = r.first, r.last
-	x.Frames = append(x.Frames, r.frames...)
-	switch status {
-	case statusDelay, statusGrace:
-		x.First = c.pair.nfs.busy
-		x.Summary = fmt.Sprintf("%s answers NFS calls with %s for %.0f s now, and does nothing else", c.pair.key.server, name, f.Time.Sub(x.First).Seconds())
-	default:
-		x.Summary = fmt.Sprintf("%d NFS %s from %s, last to %s: %s", r.count, errorReplies(r.count), c.pair.key.server, r.subject, name)
-	}
-	x.Next = nfsNext[status]
-	x.Facts = c.pair.facts([]finding.Fact{{Key: "status", Value: name}, {Key: "count", Value: r.count}, {Key: "procedure", Value: r.subject}})
-	out.Find(x)
-}
-
-func errorReplies(n int) string {
-	if n == 1 {
-		return "error reply"
-	}
-	return "error replies"
-}
-
-// refresh reports a refusal again that was reported before.
-func (t *tracker) refresh(r *refusal, out *track.Out) {
-	if r.shown != nil {
-		t.showRefusal(r, false, out)
-	}
-}
-
-// showRefusal reports r; early: the capture ended before another attempt could
-// have been seen.
-func (t *tracker) showRefusal(r *refusal, early bool, out *track.Out) {
-	p := r.pair
-	var subject string
-	switch r.key.rule {
-	case RuleNotRegistered, RuleAuthError:
-		subject = programName(r.key.what)
-	case RuleMountDenied:
-		subject = r.key.path
-	}
-	f := p.finding(r.key.rule, subject)
-	f.Node.Port, f.Server.Port = r.from, r.port
-	f.First, f.Last = r.first, r.last
-	f.Frames = append(f.Frames, r.frames...)
-	if early {
-		f.Confidence = f.Confidence.Lower()
-	}
-	answer := finding.Fact{Key: "answer", Value: r.reason}
-	times := ""
-	if r.count > 1 {
-		times = fmt.Sprintf(", %d times", r.count)
-	}
-	switch r.key.rule {
-	case RuleNotRegistered:
-		f.Summary = fmt.Sprintf("%s has no %s (asked for %s): %s", p.key.server, programName(r.key.what), join(r.tried), r.reason)
-		f.Facts = append(f.Facts, finding.Fact{Key: "program", Value: int64(r.key.what)}, finding.Fact{Key: "asked", Value: r.tried}, answer)
-		if r.key.what == programNLM {
-			f.Severity = finding.Warning // a root without locks works
-		}
-	case RuleMountDenied:
-		words, path := statusWords[r.status], "an export"
-		if words != "" {
-			words = " (" + words + ")"
-		}
-		if r.key.path != "" {
-			path = fmt.Sprintf("%q", r.key.path)
-		}
-		f.Summary = fmt.Sprintf("%s refused to mount %s for %s%s: %s%s", p.key.server, path, p.key.client, times, r.reason, words)
-		f.Facts = append(f.Facts, finding.Fact{Key: "path", Value: r.key.path}, finding.Fact{Key: "client", Value: p.key.client.String()},
-			finding.Fact{Key: "status", Value: int64(r.status)}, finding.Fact{Key: "version", Value: r.subject}, answer, finding.Fact{Key: "source_port", Value: int(r.from)})
-	case RulePrivilegedPort:
-		f.Summary = fmt.Sprintf("%s refused %s from source port %d: %s; exports want a port below 1024 unless they are marked insecure", p.key.server, r.subject, r.from, r.reason)
-		f.Facts = append(f.Facts, finding.Fact{Key: "source_port", Value: int(r.from)}, answer)
-	case RuleAuthError:
-		f.Summary = fmt.Sprintf("%s denied %s%s: AUTH_ERROR %s", p.key.server, r.subject, times, r.reason)
-		f.Facts = append(f.Facts, finding.Fact{Key: "auth_status", Value: int64(r.status)}, answer, finding.Fact{Key: "count", Value: r.count}, finding.Fact{Key: "source_port", Value: int(r.from)})
-	}
-	f.Facts = p.facts(f.Facts)
-	r.shown = &f
-	out.Find(f)
-}
-
-func join(list []string) string {
-	s := ""
-	for i, x := range list {
-		switch {
-		case i == 0:
-		case i == len(list)-1:
-			s += " and "
-		default:
-			s += ", "
-		}
-		s += x
-	}
-	return s
-}
-
-// refusal is what a reply that is not a success says.
-func (m *message) refusal() string {
-	switch {
-	case m.denied && m.stat == rejectAuthError:
-		return "AUTH_ERROR " + authName(m.authStat)
-	case m.denied:
-		return fmt.Sprintf("RPC_MISMATCH, versions %d to %d", m.low, m.high)
-	}
-	switch m.stat {
-	case acceptProgUnavail:
-		return "PROG_UNAVAIL"
-	case acceptProgMismatch:
-		return fmt.Sprintf("PROG_MISMATCH, versions %d to %d", m.low, m.high)
-	case acceptProcUnavail:
-		return "PROC_UNAVAIL"
-	case acceptGarbageArgs:
-		return "GARBAGE_ARGS"
-	}
-	return "SYSTEM_ERR"
-}
-
-var authNames = map[uint32]string{
-	1: "AUTH_BADCRED", 2: "AUTH_REJECTEDCRED", 3: "AUTH_BADVERF", 4: "AUTH_REJECTEDVERF", authTooWeak: "AUTH_TOOWEAK", 6: "AUTH_INVALIDRESP",
-	7: "AUTH_FAILED", authGSSCredProb: "RPCSEC_GSS_CREDPROBLEM", authGSSCtxProb: "RPCSEC_GSS_CTXPROBLEM",
-}
-
-// authName is the number of an authentication status with its name.
-func authName(s uint32) string {
-	if n := authNames[s]; n != "" {
-		return fmt.Sprintf("%d %s", s, n)
-	}
-	return fmt.Sprint(s)
 }

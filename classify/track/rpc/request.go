@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/finding"
@@ -187,12 +186,4 @@ func note(x *track.Exchange, s string) {
 		s = x.Detail + ", " + s
 	}
 	x.Detail = s
-}
-
-// grace is the time after which a call counts as unanswered.
-func (t *tracker) grace(udp bool) time.Duration {
-	if udp {
-		return t.th.RPCGraceUDP
-	}
-	return t.th.RPCGraceTCP
 }

@@ -29,7 +29,7 @@ func (t *tracker) control(f *wire.Frame, s *stream, out *track.Out) {
 	flags := f.TCP.Flags
 	switch {
 	case flags&(wire.SYN|wire.ACK) == wire.SYN:
-		t.connect(f, out)
+		t.connect(f)
 	case flags&(wire.SYN|wire.ACK) == wire.SYN|wire.ACK:
 		t.connected(f, out)
 	case flags&wire.RST != 0:
@@ -40,7 +40,7 @@ func (t *tracker) control(f *wire.Frame, s *stream, out *track.Out) {
 	}
 }
 
-func (t *tracker) connect(f *wire.Frame, out *track.Out) {
+func (t *tracker) connect(f *wire.Frame) {
 	switch {
 	case f.DstPort == portPortmap, t.programAt(f.Dst, f.DstPort, f.Proto, f.Time) == programMount:
 		p := t.pairOf(f)

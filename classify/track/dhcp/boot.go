@@ -37,8 +37,9 @@ type offer struct {
 	group    wire.Addr
 }
 
-// maxOffers bounds the servers remembered of one search.
-const maxOffers = 8
+// maxOffers bounds the servers remembered of one search: two that give
+// addresses, two proxies; with more, the first ones say enough.
+const maxOffers = 4
 
 func (w *offer) endpoint() finding.Endpoint {
 	e := finding.Endpoint{Addr: w.server, Port: PortServer}

@@ -2,6 +2,7 @@ package dhcp_test
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/pxescope/pxescope/capture/synth"
 	"github.com/pxescope/pxescope/classify/finding"
+	"github.com/pxescope/pxescope/classify/site"
 	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/track/arp"
 	"github.com/pxescope/pxescope/classify/track/dhcp"
@@ -177,4 +179,29 @@ func runAll(t *testing.T, tests []ruleTest) {
 // later adds a packet of somebody else, so that deadlines pass.
 func (s *scene) later(seconds float64) *scene {
 	return s.add(seconds, synth.ARP(1, synth.NewHost("a0:00:00:00:00:99", "10.0.0.99"), synth.NewHost("00:00:00:00:00:00", "10.0.0.98")))
+}
+
+// Thresholds are documented by the names that a site file uses.
+func TestRulesNameTheirThresholds(t *testing.T) {
+	known := map[string]bool{}
+	for _, x := range site.Table {
+		known[x.Name] = true
+	}
+	word := regexp.MustCompile(`[a-z]+(_[a-z]+)+`)
+	for _, r := range ours {
+		if r == arp.RuleDuplicateAddress {
+			continue
+		}
+		for _, w := range word.FindAllString(r.Detect, -1) {
+			if !known[w] {
+				t.Errorf("%s: Detect names %q, which is no threshold", r.ID, w)
+			}
+		}
+		if !slices.Contains(dhcp.Spec.Rules, r) {
+			t.Errorf("%s is not in Spec.Rules", r.ID)
+		}
+		if r.Title == "" || r.Detect == "" || r.Means == "" || r.Next == "" || r.Traps == "" || len(r.References) == 0 {
+			t.Errorf("%s is not documented in full", r.ID)
+		}
+	}
 }

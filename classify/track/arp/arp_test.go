@@ -121,6 +121,8 @@ func TestDuplicateAddress(t *testing.T) {
 			Add(20*s, announce(node)).Add(21*s, synth.ARP(reply, node, rack)).Add(22*s, synth.ARP(reply, node, rack)), nil},
 		{"the lease went to another machine", blank().Add(0, synth.ARP(reply, node, rack)).
 			Add(90*s, synth.ARP(reply, twin, rack)).Add(180*s, synth.ARP(reply, node, rack)), nil},
+		{"the owner is back after more than a minute", blank().Add(0, synth.ARP(reply, node, rack)).
+			Add(10*s, synth.ARP(reply, twin, rack)).Add(80*s, synth.ARP(reply, node, rack)), nil},
 		{"VRRP", answered(3, node, vrrp), nil},
 		{"two ports of one card", answered(3, port1, port2), nil},
 		{"two ports of a machine that answers for all its addresses", func() *synth.Capture {
@@ -172,6 +174,24 @@ func TestDuplicateAddress(t *testing.T) {
 				t.Errorf("findings (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestCopiesNotMarked: the tracker knows copies of ARP by itself.
+func TestCopiesNotMarked(t *testing.T) {
+	tr := arp.Spec.New(tracktest.Config())
+	out := &track.Out{}
+	for i, f := range []*wire.Frame{
+		frame(0, reply, node, rack), frame(0, reply, twin, rack), frame(0, reply, node, rack), frame(0, reply, twin, rack),
+		frame(0, request, rack, nobody), frame(0, request, rack, nobody), frame(0, request, rack, nobody),
+	} {
+		f.Time = synth.Start + capture.Time(i)*capture.Time(time.Millisecond)
+		tr.Frame(f, out)
+	}
+	tr.Expire(synth.Start.Add(time.Minute), out)
+	tr.Finish(synth.Start.Add(time.Minute), out)
+	if !out.Empty() {
+		t.Errorf("got findings %v and exchanges %v, want none", out.Findings, out.Exchanges)
 	}
 }
 

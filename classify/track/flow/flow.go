@@ -28,9 +28,7 @@ var Spec = track.Spec{
 }
 
 const (
-	portIPMI            = 623
-	portXCATD           = 3001 // both ways in discovery
-	portXCATCredentials = 300  // dialled by the management node
+	portIPMI = 623
 )
 
 // maxJudged bounds the conversations remembered as judged; one that is
@@ -89,7 +87,7 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 	switch {
 	case t.exposed(v.ID, client, server):
 		t.expose(f, v, server, out)
-	case t.reversed(v, f.SrcPort, client, server):
+	case t.reversed(v, client, server):
 		t.turnabout(f, v, client, server, out)
 	}
 }
@@ -147,9 +145,10 @@ func (t *tracker) exposed(id string, client, server catalog.Role) bool {
 
 // reversed reports whether the conversation fits the service the other way
 // round only. It looks at what only a provisioning system serves: any machine
-// may serve HTTP, DNS or SSH to another one.
-func (t *tracker) reversed(v *catalog.Service, port uint16, client, server catalog.Role) bool {
-	if client == server || port == portXCATD || port == portXCATCredentials ||
+// may serve HTTP, DNS or SSH to another one. A controller that was not named
+// may well stand in an admin network.
+func (t *tracker) reversed(v *catalog.Service, client, server catalog.Role) bool {
+	if client == server || client == catalog.Admin || server == catalog.Admin ||
 		v.On(catalog.Generic) || !v.In(catalog.Provisioning) {
 		return false
 	}

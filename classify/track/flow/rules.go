@@ -26,7 +26,7 @@ var RuleReversed = &finding.Rule{
 	Severity:   finding.Warning,
 	Confidence: finding.Likely,
 	Title:      "A service is used in the wrong direction",
-	Detect: "Needs the roles of both machines from the site: rack, region, node network, BMC network, admin network. A server answers (SYN/ACK) a client, and the two roles fit " +
+	Detect: "Needs the roles of both machines from the site: rack, region, node network, BMC network. A server answers (SYN/ACK) a client, and the two roles fit " +
 		"the service's row of the catalog the other way round only: the region dials a node's 5240, a node serves the rack on 5248. Services of MAAS, xCAT and other " +
 		"provisioning systems only. Once for each client, server and service.",
 	Means: "In order of likelihood: a role told to pxescope is wrong (a rack inside the node network is a rack when it is named); a node runs a copy of a " +

@@ -92,6 +92,7 @@ func TestLost(t *testing.T) {
 		{"all complete", later(sends(blank(), 9, reply, none)), nil},
 		{"all complete, mirrored twice", later(sends(blank(), 9, reply, none).Doubled()), nil},
 		{"half of them complete", later(sends(blank(), 9, reply, odd)), nil},
+		{"the first one complete, the rest lost", later(sends(blank(), 9, reply, func(d, i int) bool { return d > 0 && i > 0 })), nil},
 		{"two are too few", later(sends(others(), 2, reply, last).Join()), nil},
 		{"two are too few, mirrored twice", later(sends(others(), 2, reply, last).Join().Doubled()), nil},
 		{"cut by the snap length", later(sends(blank(), 9, reply, none).Snapped(96)), nil},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/synth"
 	"github.com/pxescope/pxescope/classify/finding"
 	"github.com/pxescope/pxescope/classify/track"
@@ -267,6 +268,15 @@ func TestRefused(t *testing.T) {
 			}
 			return tick(c, 60*s)
 		}(), nil},
+		{"an inventory scan that tries twice", func() *synth.Capture {
+			c := blank()
+			for i, port := range []uint16{22, 80, 443, 111, 2049, 5240, 5248, 8080, 623} {
+				at := time.Duration(i) * 10 * time.Millisecond
+				c.Dial(at, node, 40000, rack, port).Refused()
+				c.Dial(at+2*s, node, 40001, rack, port).Refused()
+			}
+			return tick(c.Join(), 60*s)
+		}(), nil},
 		{"a RST ends an established connection", func() *synth.Capture {
 			c := blank()
 			for i := range 3 {
@@ -353,6 +363,26 @@ func TestPathMTU(t *testing.T) {
 				v.Transmit(true, []byte("HTTP/1.1 200 OK\r\n\r\n")).Wait(300 * time.Millisecond)
 			}
 		}), nil},
+		{"small segments are lost in between", func() *synth.Capture {
+			c := blank()
+			v := c.Dial(0, node, 40000, rack, 80).Open().Send(false, small)
+			smallReply(v)
+			v.Transmit(true, big).Wait(300 * time.Millisecond).Transmit(true, big).Wait(300 * time.Millisecond)
+			for range 4 {
+				v.Transmit(true, big[:200]).Wait(300 * time.Millisecond)
+				v.Transmit(true, big).Wait(300 * time.Millisecond)
+			}
+			return c
+		}(), nil},
+		{"copies, 30 ms apart", func() *synth.Capture {
+			c := blank()
+			v := c.Dial(0, node, 40000, rack, 80).Open().Send(false, small)
+			smallReply(v)
+			for range 5 {
+				v.Transmit(true, big).Wait(30 * time.Millisecond)
+			}
+			return c
+		}(), nil},
 		{"segmentation offload", func() *synth.Capture {
 			c := blank()
 			v := c.Dial(0, node, 40000, rack, 80).Open().Send(false, small)
@@ -518,6 +548,41 @@ func TestMidFlow(t *testing.T) {
 	}
 	if len(r.Findings) != 0 {
 		t.Errorf("got %v, want no finding", findings(r))
+	}
+}
+
+// TestRunning: a long transfer is told of while it runs.
+func TestRunning(t *testing.T) {
+	c := blank()
+	c.Dial(0, node, 40000, rack, 80).Open().Send(true, make([]byte, 200_000))
+	r := tracktest.Run(t, tick(c, 70*s), nil, tcp.Spec)
+	if len(r.Exchanges) < 2 || r.Exchanges[1].Bytes < 128<<10 || r.Exchanges[1].Bytes >= 200_000 {
+		t.Errorf("got %+v, want the second word to have most of the bytes, before the capture ends", r.Exchanges)
+	}
+}
+
+// TestDataCopiesNotMarked: the engine does not look for copies of bulk data.
+func TestDataCopiesNotMarked(t *testing.T) {
+	c := blank()
+	v := c.Dial(0, node, 40000, rack, 80).Open().Send(false, make([]byte, 30)).Send(true, make([]byte, 30))
+	for range 4 {
+		v.Transmit(true, make([]byte, 1460)).Wait(300 * time.Millisecond)
+	}
+	r := &tracktest.Result{}
+	d := track.NewDispatcher([]track.Spec{tcp.Spec}, tracktest.Config(), r)
+	var dec wire.Decoder
+	var p capture.Packet
+	var f wire.Frame
+	for src := c.Doubled().Source("x"); src.Next(&p) == nil; {
+		dec.Decode(&p, &f)
+		d.Frame(&f)
+	}
+	d.Finish(f.Time)
+	if d := cmp.Diff([]was{{"path-mtu-black-hole", "error", "likely", "10.0.0.2:80"}}, findings(r)); d != "" {
+		t.Errorf("findings (-want +got):\n%s", d)
+	}
+	if got := r.Exchanges[len(r.Exchanges)-1].Bytes; got != 30+1460 {
+		t.Errorf("got %d bytes, want 1490", got)
 	}
 }
 

@@ -66,7 +66,6 @@ func (t *tracker) noOffer(c *client, now capture.Time, finish bool, out *track.O
 		t.onlyProxy(c, now, out)
 		return
 	}
-	first := !b.accused
 	h := c.pastOf(b.kind)
 	b.severity = severityOf(t.th, h.overdue+b.overdue, b.overdue, now.Sub(b.first), b.last.Sub(b.first))
 	if !t.noOffers.admit(c, b, now, out) {
@@ -75,8 +74,8 @@ func (t *tracker) noOffer(c *client, now capture.Time, finish bool, out *track.O
 	b.accused = true
 	out.Exchange(t.discoverExchange(c, track.Unanswered, now))
 	out.Find(t.noOfferFinding(c, h, now, finish))
-	if first {
-		t.servers.NoOffer(c.mac, c.key.vlan, b.first, out)
+	if b.severity >= finding.Warning { // one DISCOVER may have been lost
+		t.servers.NoOffer(c.mac, c.key.vlan, now, out)
 	}
 }
 

@@ -1,9 +1,6 @@
 package synth
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "time"
 
 // Nodes of FiveFaults, by what is wrong with them.
 const (
@@ -66,11 +63,11 @@ func (p *Place) mountFault(c *Capture, at time.Duration) {
 	c.Add(t, UDP(node, p.Rack.Host, 25300, 69, TFTPRead("/grub/x86_64-efi/command.lst", "octet", "blksize", "1024", "tsize", "0")))
 	c.Add(t+time.Millisecond, UDP(p.Rack.Host, node, 49300, 25300, TFTPError(1, "File not found")))
 	t += 8 * time.Second
-	getport := rpcCall(0x6001, 100000, 2, 3, 100005, 3, 17, 0)
+	getport := PortmapGetport(0x6001, RPCMount, 3, 17)
 	c.Add(t, UDP(node, p.Rack.Host, 717, 111, getport))
-	c.Add(t+time.Millisecond, UDP(p.Rack.Host, node, 111, 717, rpcPort(0x6001, 33334)))
+	c.Add(t+time.Millisecond, UDP(p.Rack.Host, node, 111, 717, RPCReply(0x6001, Words(33334))))
 	for i := range 4 {
-		c.Add(t+2*time.Millisecond+time.Duration(i)*time.Second, UDP(node, p.Rack.Host, 718, 33334, rpcCall(0x6002, 100005, 3, 1, append([]uint32{16}, words("/install/rootimg")...)...)))
+		c.Add(t+2*time.Millisecond+time.Duration(i)*time.Second, UDP(node, p.Rack.Host, 718, 33334, MountMNT(0x6002, 3, "node54", "/install/rootimg")))
 	}
 }
 
@@ -98,32 +95,4 @@ func HealthyBoot() *Capture {
 	var c Capture
 	NewPlace().Boot(&c, 0, "d4:ae:52:00:20:01", "10.0.0.71", 0x8001)
 	return c.Join()
-}
-
-// rpcCall is an ONC RPC call with null credentials (RFC 5531 section 9).
-func rpcCall(xid, prog, vers, proc uint32, args ...uint32) []byte {
-	var b []byte
-	for _, w := range append([]uint32{xid, 0, 2, prog, vers, proc, 0, 0, 0, 0}, args...) {
-		b = binary.BigEndian.AppendUint32(b, w)
-	}
-	return b
-}
-
-// rpcPort is the reply to a GETPORT call.
-func rpcPort(xid, port uint32) []byte {
-	var b []byte
-	for _, w := range []uint32{xid, 1, 0, 0, 0, 0, port} {
-		b = binary.BigEndian.AppendUint32(b, w)
-	}
-	return b
-}
-
-// words is text in words of four bytes, padded with zeros (RFC 4506 section 4.11).
-func words(text string) (w []uint32) {
-	b := append([]byte(text), 0, 0, 0)
-	for len(b) >= 4 {
-		w = append(w, binary.BigEndian.Uint32(b))
-		b = b[4:]
-	}
-	return w
 }

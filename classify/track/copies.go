@@ -14,52 +14,92 @@ import (
 // IP id and payload agree within the window; MACs, tags and TTL may differ.
 // The payload is compared by its length, its first 64 and last 8 bytes; of DHCP
 // by its first 576.
+//
+// It holds 48 KiB and never allocates.
 type Copies struct {
 	window time.Duration
-	ring   [copyRing]copyMark
-	index  map[uint64]int32
-	next   int
+	sets   [copySets][copyWays]copyMark
 	seen   uint64
 	copies uint64
+	kinds  [numCopyKinds]uint64
 }
 
 type copyMark struct {
-	hash uint64
+	hash uint64 // 0: free
 	at   capture.Time
+	mac  uint32 // of the sender, folded
+	vlan uint16
+	ttl  uint8
 }
 
-const copyRing = 1024 // datagrams remembered: at 20 ms, 50,000 control packets a second
+// Datagrams remembered: 2048, which is 20 ms of 100,000 control packets a
+// second; a full set gives up its oldest.
+const (
+	copySets = 512
+	copyWays = 4
+)
+
+// A CopyKind is how a copy came to be, told by what differs from the first
+// sighting.
+type CopyKind uint8
+
+// Kinds of copies.
+const (
+	Twin   CopyKind = iota // nothing differs: SPAN of both directions, several interfaces
+	Routed                 // TTL or sender MAC differ: before and after a router
+	Trunk                  // the VLAN tag differs: inside and outside of a trunk
+	numCopyKinds
+)
 
 // NewCopies makes a Copies with a window, W_DUP of the thresholds.
-func NewCopies(window time.Duration) *Copies {
-	return &Copies{window: window, index: make(map[uint64]int32, copyRing)}
-}
+func NewCopies(window time.Duration) *Copies { return &Copies{window: window} }
 
 // Seen reports whether f is a copy of a frame seen within the window, and
 // remembers f otherwise.
 func (c *Copies) Seen(f *wire.Frame) bool {
 	c.seen++
 	h := fingerprint(f)
-	if i, ok := c.index[h]; ok && c.ring[i].hash == h {
-		if d := f.Time.Sub(c.ring[i].at); d <= c.window && d >= -c.window {
-			c.copies++
-			return true
+	set := &c.sets[h>>32%copySets]
+	oldest := &set[0]
+	for i := range set {
+		m := &set[i]
+		if m.hash != h {
+			if m.hash == 0 || m.at < oldest.at && oldest.hash != 0 {
+				oldest = m
+			}
+			continue
 		}
-		c.ring[i].at = f.Time
-		return false
+		if d := f.Time.Sub(m.at); d > c.window || d < -c.window {
+			oldest = m // the same again, but a retry
+			break
+		}
+		c.copies++
+		c.kinds[m.kind(f)]++
+		return true
 	}
-	old := &c.ring[c.next]
-	if old.hash != 0 {
-		delete(c.index, old.hash)
-	}
-	*old = copyMark{h, f.Time}
-	c.index[h] = int32(c.next)
-	c.next = (c.next + 1) % copyRing
+	*oldest = copyMark{hash: h, at: f.Time, mac: foldMAC(f.SrcMAC), vlan: f.VLAN(), ttl: f.TTL}
 	return false
+}
+
+func (m *copyMark) kind(f *wire.Frame) CopyKind {
+	switch {
+	case m.vlan != f.VLAN():
+		return Trunk
+	case m.ttl != f.TTL || m.mac != foldMAC(f.SrcMAC):
+		return Routed
+	}
+	return Twin
+}
+
+func foldMAC(m wire.MAC) uint32 {
+	return binary.LittleEndian.Uint32(m[2:]) ^ uint32(binary.LittleEndian.Uint16(m[:]))*0x9e37
 }
 
 // Share is copies over frames asked about, 0 when there were none.
 func (c *Copies) Share() (copies, seen uint64) { return c.copies, c.seen }
+
+// Of is how many copies were of a kind.
+func (c *Copies) Of(k CopyKind) uint64 { return c.kinds[k] }
 
 func isDHCP(port uint16) bool { return port == 67 || port == 68 || port == 4011 }
 

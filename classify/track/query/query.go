@@ -161,12 +161,15 @@ func (t *tracker) message(f *wire.Frame, p []byte, proto protocol) {
 }
 
 // question hashes name and type of the first question, letters folded
-// (RFC 4343 section 3). FNV-1a.
+// (RFC 4343 section 3), with FNV-1a; 0 when it cannot be read.
 func question(p []byte) uint64 {
 	h := uint64(14695981039346656037)
 	i := 12
-	for i < len(p) && p[i] != 0 && p[i]&0xc0 == 0 {
-		end := min(i+1+int(p[i]), len(p))
+	for i < len(p) && p[i] != 0 {
+		end := i + 1 + int(p[i])
+		if p[i]&0xc0 != 0 || end > len(p) || end-12 > 255 { // no label, RFC 1035 section 2.3.4
+			return 0
+		}
 		for ; i < end; i++ {
 			c := p[i]
 			if 'A' <= c && c <= 'Z' {
@@ -175,10 +178,10 @@ func question(p []byte) uint64 {
 			h = (h ^ uint64(c)) * 1099511628211
 		}
 	}
-	if i+2 < len(p) {
-		h = (h ^ uint64(binary.BigEndian.Uint16(p[i+1:]))) * 1099511628211
+	if i+2 >= len(p) {
+		return 0
 	}
-	return h
+	return (h ^ uint64(binary.BigEndian.Uint16(p[i+1:]))) * 1099511628211
 }
 
 // ntp pairs a reply's originate with the request's transmit timestamp

@@ -99,8 +99,6 @@ var notComparable = []string{
 
 // corpusDiffers explains the files whose counts differ from tshark's.
 var corpusDiffers = map[string]string{
-	"packetlife/gre_and_4over6.cap":      "tshark reads the PPP in PPTP's GRE",
-	"pcapplusplus/GrePackets.pcap":       "tshark reads the PPP in PPTP's GRE",
 	"pcapplusplus/NullLoopback.pcap":     "tshark takes the loopback header 0f000800 for Cisco HDLC",
 	"pcapplusplus/null_loopback.pcap":    "tshark takes the loopback header 0f000800 for Cisco HDLC",
 	"pcapplusplus/igmplayer":             "tshark takes the file for a pcap with larger record headers",

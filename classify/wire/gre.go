@@ -7,11 +7,14 @@ const (
 	greRouting  = 0x4000 // deprecated by RFC 2784
 	greKey      = 0x2000
 	greSequence = 0x1000
+	greAck      = 0x0080 // version 1 only
 	greVersion  = 0x0007 // 1 is PPTP's
 
 	// Protocol types of Cisco's mirror sessions (draft-foschiano-erspan).
 	greERSPAN2 = 0x88be // type II with a sequence number, type I without
 	greERSPAN3 = 0x22eb
+
+	grePPP = 0x880b
 )
 
 // gre reads a GRE header (RFC 2784, RFC 2890). What it does not carry on into
@@ -22,6 +25,10 @@ func (d *Decoder) gre(f *Frame, b []byte, cut int) {
 		return
 	}
 	flags, typ := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	if flags&greVersion == 1 && typ == grePPP {
+		d.pptp(f, b, cut, flags)
+		return
+	}
 	if flags&(greVersion|greRouting) != 0 {
 		f.stop(StopIPProto, b, cut)
 		return
@@ -61,6 +68,33 @@ func (d *Decoder) gre(f *Frame, b []byte, cut int) {
 	default:
 		f.stop(StopIPProto, b, cut)
 	}
+}
+
+// pptp reads PPTP's GRE (RFC 2637 section 4.1): payload length and call id in
+// place of the key, then a sequence and an acknowledgement number if flagged.
+// A packet without a sequence number acknowledges and carries nothing.
+func (d *Decoder) pptp(f *Frame, b []byte, cut int, flags uint16) {
+	n := 8
+	if flags&greSequence != 0 {
+		n += 4
+	}
+	if flags&greAck != 0 {
+		n += 4
+	}
+	if n > len(b) {
+		f.stop(StopTunnelShort, b, cut)
+		return
+	}
+	length, call := int(binary.BigEndian.Uint16(b[4:])), uint32(binary.BigEndian.Uint16(b[6:]))
+	if flags&greSequence == 0 || length == 0 {
+		f.stop(StopIPProto, b, cut)
+		return
+	}
+	if !d.enter(f, GRE, call, b, cut) {
+		return
+	}
+	inner, innerCut := trim(b[n:], cut, length)
+	d.ppp(f, inner, innerCut)
 }
 
 // erspan reads a mirrored frame behind an ERSPAN header of n bytes whose

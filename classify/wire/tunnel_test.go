@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/pxescope/pxescope/capture/synth"
@@ -123,7 +124,10 @@ func TestDecodeIPTunnels(t *testing.T) {
 		{name: "GRE with MPLS", data: gre("0000 8847 00010140", l3(inner)), want: in(wire.MPLS, 16, v4)},
 		{name: "GRE keepalive", data: gre("0000 0000", nil), want: outerIP(47, wire.StopIPProto, hx("0000 0000"))},
 		{name: "GRE with routing", data: gre("4000 0800", l3(inner)), want: outerIP(47, wire.StopIPProto, cat(hx("4000 0800"), l3(inner)))},
-		{name: "GRE of PPTP", data: gre("2001 880b 00040001", hx("ff03 0021")), want: outerIP(47, wire.StopIPProto, hx("2001 880b 00040001 ff03 0021"))},
+		{name: "GRE of PPTP, an acknowledgement alone", data: gre("2081 880b 00000001 00000009", nil), want: outerIP(47, wire.StopIPProto, hx("2081 880b 00000001 00000009"))},
+		{name: "GRE of PPTP with IPv4", data: gre("3001 880b "+hex16(4+len(l3(inner)))+" 0007 00000001", cat(hx("ff03 0021"), l3(inner))), want: in(wire.GRE, 7, v4)},
+		{name: "GRE of PPTP with IPv4 and an acknowledgement", data: gre("3081 880b "+hex16(2+len(l3(inner)))+" 0007 00000001 00000002", cat(hx("0021"), l3(inner))), want: in(wire.GRE, 7, v4)},
+		{name: "GRE of PPTP cut", data: between(47, hx("3001 880b 0004 0001")), want: outerIP(47, wire.StopTunnelShort, hx("3001 880b 0004 0001"))},
 		{name: "GRE cut", data: between(47, hx("0000")), want: outerIP(47, wire.StopTunnelShort, hx("0000"))},
 		{name: "GRE cut inside the key", data: between(47, hx("2000 0800 0000")), want: outerIP(47, wire.StopTunnelShort, hx("2000 0800 0000"))},
 
@@ -188,3 +192,6 @@ func TestUDPChecksumInTunnel(t *testing.T) {
 		}
 	}
 }
+
+// hex16 is n as the builders take it.
+func hex16(n int) string { return fmt.Sprintf("%04x", n) }

@@ -19,6 +19,9 @@ def brief: "\(.severity) \(.id) \(.node) \(.server): \(.summary)";
         end),
     ($want[] | select(.[0] == "nodes") | select(.[1] != ($r.nodes | length | tostring))
       | "got \($r.nodes | length) nodes, want \(.[1])"),
+    ([$want[] | select(.[0] == "node") | .[1]] as $known
+      | $r.nodes[] | select(.outcome == "stopped") | select(name as $n | $known | index($n) | not)
+      | "false accusation: node \(name): \(.verdict)"),
     ($want[] | select(.[0] == "finding") | . as [$_, $sev, $id, $who]
       | select(any($r.findings[]; .id == $id and .severity == $sev and ($who == null or .node == $who or .server == $who)) | not)
       | "no \($sev) \($id) \($who // "")"),

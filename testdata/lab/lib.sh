@@ -19,6 +19,7 @@ lab_pids=()     # everything started, for the end
 lab_captures=() # tcpdump and dumpcap among them: they end with SIGINT
 lab_spaces=()
 lab_ids=0 # numbers logs and interfaces
+last="" lastlog="" port="" console="" rpcbind_pid="" # what the functions below leave
 
 die() {
   echo "lab: $*" >&2
@@ -325,4 +326,111 @@ lease() {
   shift 2
   udhcpc_script
   client "$host" "$limit" udhcpc -i eth0 -f -n -q -s /srv/state/udhcpc "$@"
+}
+
+# --- Segments, servers and agents that several scenarios share ----------------
+
+# isc_dhcpd HOST: ISC dhcpd for 10.20.0.0/24 (with ISC_POOL's statements), and for
+# 10.30.0.0/24 behind a relay.
+isc_dhcpd() {
+  cat >"$SRV/state/dhcpd.conf" <<CONF
+authoritative;
+ping-check false;
+default-lease-time 1800;
+subnet 10.20.0.0 netmask 255.255.255.0 { pool { ${ISC_POOL:-} range 10.20.0.100 10.20.0.150; } option routers 10.20.0.2; }
+subnet 10.30.0.0 netmask 255.255.255.0 { range 10.30.0.100 10.30.0.150; option routers 10.30.0.1; }
+CONF
+  : >"$SRV/state/dhcpd.leases"
+  daemon "$1" dhcpd -4 -d -f -cf /srv/state/dhcpd.conf -lf /srv/state/dhcpd.leases --no-pid eth0
+  wait_log 10 "$lastlog" 'Server starting service'
+}
+
+# relayed_segments [MAC]: host srv on segment core, host node with MAC on segment
+# sw, host relay on both: 10.20.0.5 and 10.30.0.1.
+relayed_segments() {
+  segment core
+  segment sw
+  host srv core 52:54:00:00:00:02 10.20.0.2/24
+  ns srv ip route add 10.30.0.0/24 via 10.20.0.5
+  host relay core 52:54:00:00:00:05 10.20.0.5/24
+  leg relay sw eth1 52:54:00:00:00:06 10.30.0.1/24
+  ns relay sysctl -qw net.ipv4.ip_forward=1
+  host node sw "${1:-52:54:00:0a:04:01}"
+}
+
+relay_agent() {
+  daemon relay dhcrelay -4 -d --no-pid -a -m replace -id eth1 -iu eth0 10.20.0.2
+  wait_log 10 "$lastlog" 'Sending on.*eth0|Socket/fallback'
+}
+
+# initramfs HOST: server srv gives HOST a lease; the
+# capture that the scenario began is on segment sw.
+initramfs() {
+  udhcpc_script
+  dnsmasq srv --no-ping --dhcp-range=10.20.0.100,10.20.0.150,255.255.255.0,30m --dhcp-option=3,10.20.0.2
+  lease "$1" 20
+}
+
+# nfs_segment MAC: srv for DHCP, nfs for NFS, node that boots, on segment sw.
+nfs_segment() {
+  segment sw
+  host srv sw 52:54:00:00:00:02 10.20.0.2/24
+  host nfs sw 52:54:00:00:00:04 10.20.0.4/24
+  host node sw "$1"
+  boot_program "$SRV/nfs/nbp" 9000
+}
+
+# nfsmount HOST SECONDS OPTIONS EXPORT: what Debian's initramfs mounts a root
+# file system with; it speaks portmap and MOUNT itself.
+nfsmount() {
+  client "$1" "$2" sh -c "mkdir -p /run/root && exec /usr/lib/klibc/bin/nfsmount -o '$3' '$4' /run/root"
+}
+
+# life SEGMENT: two hosts that ping each other once a second. On a silent segment
+# a capture ends with its last packet, and cannot show that nothing followed.
+life() {
+  host life1 "$1" 52:54:00:11:0f:01 10.20.0.71/24
+  host life2 "$1" 52:54:00:11:0f:02 10.20.0.72/24
+  background life ip netns exec "$LAB_PREFIX-life1" ping -n 10.20.0.72
+}
+
+# foreign_lease: dhclient's memory, in /srv/state/old, of another network.
+foreign_lease() {
+  cat >"$SRV/state/old" <<'LEASE'
+lease {
+  interface "eth0";
+  fixed-address 10.99.0.7;
+  option subnet-mask 255.255.255.0;
+  option dhcp-lease-time 3600;
+  option dhcp-message-type 5;
+  option dhcp-server-identifier 10.99.0.1;
+  renew never;
+  rebind never;
+  expire never;
+}
+LEASE
+}
+
+# os_boot NODE: a lease, a file over TFTP and one over HTTP, without firmware: the
+# quickest healthy node. os_server prepares host srv for it.
+os_server() {
+  boot_program "$SRV/tftp/vmlinuz" 5000
+  boot_program "$SRV/http/initrd" 9000
+  boot_server srv --dhcp-option=3,10.20.0.2 --dhcp-boot=vmlinuz
+  http_server srv
+}
+os_boot() {
+  lease "$1" 20
+  client "$1" 10 busybox tftp -g -r vmlinuz -l /run/vmlinuz 10.20.0.2
+  client "$1" 10 curl -s -o /run/initrd http://10.20.0.2/initrd
+}
+
+# capture_ng FILE PLACE INTERFACE...: a pcapng of several interfaces.
+capture_ng() {
+  local file=$1 place=$2 i args=()
+  shift 2
+  for i in "$@"; do args+=(-i "$i"); done
+  background "dumpcap.$file" ip netns exec "$LAB_PREFIX-$place" dumpcap -q -n -w "$OUT/$file" "${args[@]}"
+  lab_captures+=("$last")
+  until_ok 10 test -s "$OUT/$file" || die "dumpcap: $(cat "$LOG/dumpcap.$file")"
 }

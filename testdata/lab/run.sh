@@ -84,7 +84,7 @@ enabled_units() {
 }
 
 missing=()
-for p in tcpdump iproute2 ethtool nftables jq procps $(for n in "${names[@]}"; do head_of needs "$n"; done | tr ' ' '\n' | sort -u); do
+for p in tcpdump iproute2 ethtool nftables iputils-ping jq procps $(for n in "${names[@]}"; do head_of needs "$n"; done | tr ' ' '\n' | sort -u); do
   dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
 done
 [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
@@ -112,8 +112,9 @@ declare -A seconds=() result=()
 start() { # NAME ROUND
   local dir=$work/$1.$2 limit
   mkdir "$dir"
+  started=$((started + 1))
   limit=$(($(head_of takes "$1" | head -1) * 4 + 60))
-  timeout -k 20 "$limit" bash scenario.sh "$1" "$dir" "px$$.$((++started))" >"$dir/said" 2>&1 </dev/null &
+  timeout -k 20 "$limit" bash scenario.sh "$1" "$dir" "px$$.$started" >"$dir/said" 2>&1 </dev/null &
   job_name[$!]=$1 job_dir[$!]=$dir job_start[$!]=$SECONDS
 }
 finish_one() {

@@ -2,6 +2,8 @@
 # Run one scenario: scenario.sh NAME DIRECTORY PREFIX. run.sh calls this.
 here=$(dirname "$0")
 export LAB_DIR=$2 LAB_PREFIX=$3
+LAB_HOME=$(cd "$here" && pwd)
+export LAB_HOME
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$here/lib.sh"
 # shellcheck source=/dev/null

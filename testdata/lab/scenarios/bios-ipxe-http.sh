@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #: proves   a BIOS machine with iPXE in its ROM gets a lease, a script over TFTP and a program over HTTP
 #: needs    qemu-system-x86 ipxe-qemu dnsmasq-base busybox
 #: takes    25

@@ -2,27 +2,16 @@ package dhcp_test
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pxescope/pxescope/capture"
-	"github.com/pxescope/pxescope/capture/pcapfile"
 	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/track/dhcp"
 	"github.com/pxescope/pxescope/classify/track/tracktest"
-	"github.com/pxescope/pxescope/classify/wire"
 )
-
-// corpusDir holds other people's captures beside the checkout, with what
-// tshark says of each under truth/.
-const corpusDir = "../../../../shared/corpus"
 
 // truth is the part of tshark's word that concerns DHCPv4.
 type truth struct {
@@ -64,60 +53,21 @@ func (x *truth) counts() (c track.DHCP4Counts) {
 	return c
 }
 
-// play runs a capture file through decoder, copies and the tracker.
-func play(t *testing.T, path string) *tracktest.Result {
-	t.Helper()
-	src, err := pcapfile.Open([]string{path}, pcapfile.Options{})
-	if err != nil {
-		t.Skip(err)
-	}
-	defer src.Close()
-	r := &tracktest.Result{}
-	cfg := tracktest.Config()
-	d := track.NewDispatcher([]track.Spec{dhcp.Spec}, cfg, r)
-	dec := wire.NewDecoder()
-	copies := track.NewCopies(cfg.Site.Thresholds.Duplicate)
-	var p capture.Packet
-	var f wire.Frame
-	var end capture.Time
-	for {
-		if err := src.Next(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		dec.Decode(&p, &f)
-		end = max(end, p.Time)
-		f.Time = end
-		f.Copy = copies.Seen(&f)
-		d.Frame(&f)
-	}
-	d.Finish(end)
-	d.Count(&r.Counts)
-	return r
-}
-
 func TestCorpusCounts(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(corpusDir, "truth", "*.json"))
-	if len(files) == 0 {
-		t.Skip("no corpus of real captures beside the checkout")
-	}
 	compared := 0
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	tracktest.Corpus(t, func(name, path string, told []byte) {
 		var x truth
-		if err := json.Unmarshal(b, &x); err != nil {
-			t.Fatalf("%s: %v", file, err)
+		if err := json.Unmarshal(told, &x); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-		name := strings.Replace(strings.TrimSuffix(filepath.Base(file), ".json"), "__", "/", 1)
 		t.Run(name, func(t *testing.T) {
 			if name == wireless {
 				t.Skip("IEEE 802.11 is not decoded")
 			}
-			r := play(t, filepath.Join(corpusDir, name))
+			r := tracktest.File(t, path, dhcp.Spec)
+			if r == nil {
+				return
+			}
 			got, want := r.Counts.DHCP4, x.counts()
 			if len(got.Messages) == 0 {
 				got.Messages = nil
@@ -145,7 +95,7 @@ func TestCorpusCounts(t *testing.T) {
 				t.Logf("%s %s %q %s->%s tries %d %s | %s", e.Op, e.Outcome, e.Subject, e.Client.MAC, e.Server.Addr, e.Tries, e.Reason, e.Detail)
 			}
 		})
-	}
+	})
 	t.Logf("compared %d captures with DHCPv4", compared)
 }
 
@@ -170,11 +120,7 @@ func TestCorpusFindings(t *testing.T) {
 	}
 	for _, x := range tests {
 		t.Run(x.file, func(t *testing.T) {
-			path := filepath.Join(corpusDir, x.file)
-			if _, err := os.Stat(path); err != nil {
-				t.Skip("no corpus of real captures beside the checkout")
-			}
-			got := said(play(t, path))
+			got := said(tracktest.File(t, tracktest.CorpusFile(t, x.file), dhcp.Spec))
 			if len(got) == 0 {
 				got = nil
 			}

@@ -2,18 +2,11 @@ package rpc
 
 import (
 	"encoding/json"
-	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/pxescope/pxescope/capture"
-	"github.com/pxescope/pxescope/capture/pcapfile"
-	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/track/tracktest"
-	"github.com/pxescope/pxescope/classify/wire"
 )
 
 // truthKey turns a label like "portmap v2 proc 3 GETPORT/GETADDR" into the
@@ -42,42 +35,29 @@ func truthKey(t *testing.T, label string) string {
 
 // TestCorpusCounts compares the counts with what tshark says of each capture.
 func TestCorpusCounts(t *testing.T) {
-	root := filepath.Join("..", "..", "..", "..", "shared", "corpus")
-	truths, _ := filepath.Glob(filepath.Join(root, "truth", "*.json"))
-	if len(truths) == 0 {
-		t.Skip("no corpus beside the module: ../shared/corpus")
-	}
 	// Where tshark sees what is not there, or we do; each with its reason.
 	known := map[string]string{
-		"nfstrace__eth-ipv4-tcp-nfsv3-4-41-cifs1-2.pcap":                                "from frame 269 on tshark takes the client's port 854 for DLEP",
-		"nfstrace__tcp-seq-overlap-in-fragment-12721.pcap":                              "most segments were not captured; tshark gives up, the tracker finds the next record",
-		"markofu__EvilFingers__NMAP_PCAPS__NMAP_SCAN_ANALYSIS__RPC_SCAN__RPC_SCAN.pcap": "the scan sends calls to ports that tshark has other dissectors for",
-		"wireshark__nfs.pcap": "FDDI is not decoded",
+		"nfstrace/eth-ipv4-tcp-nfsv3-4-41-cifs1-2.pcap":                                "from frame 269 on tshark takes the client's port 854 for DLEP",
+		"nfstrace/tcp-seq-overlap-in-fragment-12721.pcap":                              "most segments were not captured; tshark gives up, the tracker finds the next record",
+		"markofu/EvilFingers__NMAP_PCAPS__NMAP_SCAN_ANALYSIS__RPC_SCAN__RPC_SCAN.pcap": "the scan sends calls to ports that tshark has other dissectors for",
+		"wireshark/nfs.pcap": "FDDI is not decoded",
 	}
 	fields, same := 0, 0
-	for _, truth := range truths {
-		name := strings.TrimSuffix(filepath.Base(truth), ".json")
-		data, err := os.ReadFile(truth)
-		if err != nil {
-			t.Fatal(err)
-		}
+	tracktest.Corpus(t, func(name, path string, truth []byte) {
 		var want struct {
 			RPC struct {
 				Calls   map[string]uint64 `json:"by_program_procedure"`
 				NoReply map[string]uint64 `json:"no_reply_by_program_procedure"`
 			} `json:"rpc"`
 		}
-		if err := json.Unmarshal(data, &want); err != nil {
-			continue // a truth of another shape has no RPC in it
+		if err := json.Unmarshal(truth, &want); err != nil {
+			return // a truth of another shape has no RPC in it
 		}
-		path := filepath.Join(root, strings.ReplaceAll(name, "__", "/"))
-		if _, err := os.Stat(path); err != nil {
-			path = filepath.Join(root, strings.Replace(name, "__", "/", 1))
+		r := tracktest.File(t, path, Spec)
+		if r == nil {
+			return
 		}
-		got, ok := countFile(t, path)
-		if !ok {
-			continue
-		}
+		got := r.Counts.RPC
 		calls, none := map[string]uint64{}, map[string]uint64{}
 		for k, n := range want.RPC.Calls {
 			calls[truthKey(t, k)] += n
@@ -107,51 +87,6 @@ func TestCorpusCounts(t *testing.T) {
 		}
 		compare("calls", got.Calls, calls)
 		compare("unanswered", got.Unanswered, none)
-	}
+	})
 	t.Logf("%d of %d fields agree", same, fields)
-}
-
-// countFile counts the RPC of a capture; ok is false when it cannot be read.
-func countFile(t *testing.T, path string) (track.RPCCounts, bool) {
-	file, err := os.Open(path)
-	if err != nil {
-		return track.RPCCounts{}, false
-	}
-	defer file.Close()
-	src, err := pcapfile.NewReader(file)
-	if err != nil {
-		return track.RPCCounts{}, false
-	}
-	r := &tracktest.Result{}
-	cfg := tracktest.Config()
-	d := track.NewDispatcher([]track.Spec{Spec}, cfg, r)
-	dec := wire.NewDecoder()
-	copies := track.NewCopies(cfg.Site.Thresholds.Duplicate)
-	var p capture.Packet
-	var f wire.Frame
-	var end capture.Time
-	for {
-		if err := src.Next(&p); err != nil {
-			if err != io.EOF {
-				t.Logf("%s: %v", path, err)
-			}
-			break
-		}
-		dec.Decode(&p, &f)
-		end = max(end, p.Time)
-		f.Time = end
-		f.Copy = copies.Seen(&f)
-		d.Frame(&f)
-	}
-	d.Finish(end)
-	d.Count(&r.Counts)
-	for _, x := range r.Findings {
-		t.Logf("%s: %s %s: %s", filepath.Base(path), x.Severity, x.Rule.ID, x.Summary)
-	}
-	if testing.Verbose() {
-		for _, x := range r.Exchanges {
-			t.Logf("%s: %s %s %q %s %s %s", filepath.Base(path), x.Service, x.Op, x.Subject, x.Outcome, x.Reason, x.Detail)
-		}
-	}
-	return r.Counts.RPC, true
 }

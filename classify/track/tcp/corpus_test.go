@@ -2,57 +2,11 @@ package tcp_test
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/pxescope/pxescope/capture"
-	"github.com/pxescope/pxescope/capture/pcapfile"
-	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/track/tcp"
 	"github.com/pxescope/pxescope/classify/track/tracktest"
-	"github.com/pxescope/pxescope/classify/wire"
 )
-
-// corpusDir holds other people's captures beside the checkout, with what
-// tshark says of each under truth/.
-const corpusDir = "../../../../shared/corpus"
-
-// play runs a capture file through decoder, copies and the tracker.
-func play(t *testing.T, path string) *tracktest.Result {
-	t.Helper()
-	src, err := pcapfile.Open([]string{path}, pcapfile.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
-	r := &tracktest.Result{}
-	cfg := tracktest.Config()
-	d := track.NewDispatcher([]track.Spec{tcp.Spec}, cfg, r)
-	dec := wire.NewDecoder()
-	copies := track.NewCopies(cfg.Site.Thresholds.Duplicate)
-	var p capture.Packet
-	var f wire.Frame
-	var end capture.Time
-	for {
-		if err := src.Next(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		dec.Decode(&p, &f)
-		end = max(end, p.Time)
-		f.Time = end
-		f.Copy = copies.Seen(&f)
-		d.Frame(&f)
-	}
-	d.Finish(end)
-	d.Count(&r.Counts)
-	return r
-}
 
 // unread are captures with packets that Decode does not open: link types and
 // tunnels out of scope, headers that a fuzzer broke.
@@ -74,16 +28,8 @@ var unread = map[string]string{
 }
 
 func TestCorpusCounts(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(corpusDir, "truth", "*.json"))
-	if len(files) == 0 {
-		t.Skip("no corpus of real captures beside the checkout")
-	}
 	fields, equal := 0, 0
-	for _, tf := range files {
-		b, err := os.ReadFile(tf)
-		if err != nil {
-			t.Fatal(err)
-		}
+	tracktest.Corpus(t, func(name, path string, told []byte) {
 		var want struct {
 			TCP *struct {
 				Connects uint64 `json:"connects"`
@@ -91,14 +37,13 @@ func TestCorpusCounts(t *testing.T) {
 				Refused  uint64 `json:"refused"`
 			} `json:"tcp"`
 		}
-		if err := json.Unmarshal(b, &want); err != nil {
+		if err := json.Unmarshal(told, &want); err != nil {
 			t.Fatal(err)
 		}
 		if want.TCP == nil {
-			continue
+			return
 		}
-		name := strings.Replace(strings.TrimSuffix(filepath.Base(tf), ".json"), "__", "/", 1)
-		r := play(t, filepath.Join(corpusDir, name))
+		r := tracktest.File(t, path, tcp.Spec)
 		got, w := r.Counts.TCP, want.TCP
 		for _, c := range []struct {
 			what      string
@@ -120,6 +65,6 @@ func TestCorpusCounts(t *testing.T) {
 		for _, f := range r.Findings {
 			t.Logf("%s: %s %s %s %s: %s", name, f.Severity, f.Confidence, f.Rule.ID, f.Node.Addr, f.Summary)
 		}
-	}
+	})
 	t.Logf("%d of %d fields equal", equal, fields)
 }

@@ -3,10 +3,12 @@
 package tracktest
 
 import (
+	"errors"
 	"io"
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/pcapfile"
 	"github.com/pxescope/pxescope/capture/synth"
 	"github.com/pxescope/pxescope/classify/catalog"
 	"github.com/pxescope/pxescope/classify/finding"
@@ -32,6 +34,23 @@ func Config() *track.Config {
 // Run plays c to the trackers of specs; cfg nil means Config().
 func Run(t testing.TB, c *synth.Capture, cfg *track.Config, specs ...track.Spec) *Result {
 	t.Helper()
+	return play(t, c.Source("test.pcap"), cfg, specs)
+}
+
+// File plays a capture file to the trackers of specs; nil when it cannot be
+// read.
+func File(t testing.TB, path string, specs ...track.Spec) *Result {
+	t.Helper()
+	src, err := pcapfile.Open([]string{path}, pcapfile.Options{})
+	if err != nil {
+		return nil
+	}
+	defer src.Close()
+	return play(t, src, nil, specs)
+}
+
+func play(t testing.TB, src capture.Source, cfg *track.Config, specs []track.Spec) *Result {
+	t.Helper()
 	if cfg == nil {
 		cfg = Config()
 	}
@@ -39,12 +58,11 @@ func Run(t testing.TB, c *synth.Capture, cfg *track.Config, specs ...track.Spec)
 	d := track.NewDispatcher(specs, cfg, r)
 	dec := wire.NewDecoder()
 	copies := track.NewCopies(cfg.Site.Thresholds.Duplicate)
-	src := c.Source("test.pcap")
 	var p capture.Packet
 	var f wire.Frame
 	var end capture.Time
 	for {
-		if err := src.Next(&p); err == io.EOF {
+		if err := src.Next(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatal(err)

@@ -71,11 +71,22 @@ func (n *Nodes) dhcp(v *Node, x *track.Exchange, out *track.Out) {
 	case "RENEW", "INFORM":
 		v.Renewed = v.Renewed || !v.loaded && !l.Kind.Boots()
 	}
-	if x.Outcome == track.Unanswered && x.Op == "DISCOVER" {
-		n.secondStage(v, x, out)
+	if x.Outcome == track.Unanswered {
+		switch x.Op {
+		case "DISCOVER":
+			n.secondStage(v, x, out)
+		case "BINL", "BOOT-SERVER":
+			if v.wait == waitLoad && l.Kind != track.ClientIPXE {
+				n.await(v, waitNothing, 0, 0) // it waits for that answer, not for the load; iPXE goes on without
+			}
+		}
 	}
 	if x.Outcome != track.Answered {
 		return
+	}
+	if v.inVain && l.Kind != track.ClientPXE && l.Kind != track.ClientHTTP {
+		v.inVain = false
+		out.Withdraw(track.Withdrawal{Rule: RuleSecondDHCP, Node: v.endpoint()})
 	}
 	v.Kind = l.Kind
 	switch x.Op {

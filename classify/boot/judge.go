@@ -129,10 +129,11 @@ func (n *Nodes) secondStage(v *Node, x *track.Exchange, out *track.Out) {
 	if len(v.loads) > 0 {
 		last = v.loads[len(v.loads)-1]
 	}
+	v.inVain = true
 	f := finding.Finding{
-		Rule: RuleSecondDHCP, Severity: RuleSecondDHCP.Severity, Confidence: RuleSecondDHCP.Confidence,
+		Rule: RuleSecondDHCP, Severity: n.searchSeverity(x), Confidence: RuleSecondDHCP.Confidence,
 		Node: v.endpoint(), VLAN: x.VLAN, Iface: x.Iface,
-		Summary: fmt.Sprintf("the firmware's DHCP worked, then %d DISCOVERs of the next stage (%s) got no answer", x.Tries, k),
+		Summary: fmt.Sprintf("the firmware's DHCP worked, then %s of the next stage (%s) got no answer", discovers(x.Tries), k),
 		Facts:   []finding.Fact{{Key: "stage", Value: k.String()}, {Key: "discovers", Value: x.Tries}},
 		Frames:  slices.Clone(x.Frames), First: x.First, Last: x.Last,
 	}
@@ -144,6 +145,19 @@ func (n *Nodes) secondStage(v *Node, x *track.Exchange, out *track.Out) {
 		f.Facts = append(f.Facts, finding.Fact{Key: "firmware_server", Value: v.Lease.Server.String()})
 	}
 	out.Find(f)
+}
+
+// searchSeverity weighs a search without an answer as dhcp-no-offer does: a
+// single DISCOVER may have been lost while the link came up.
+func (n *Nodes) searchSeverity(x *track.Exchange) finding.Severity {
+	t := &n.site.Thresholds
+	switch {
+	case x.Tries >= t.DiscoverError, x.Tries > 2 && x.Last.Sub(x.First) >= t.DiscoverSpan:
+		return finding.Error
+	case x.Tries >= t.DiscoverWarning:
+		return finding.Warning
+	}
+	return finding.Note
 }
 
 // arp judges an unanswered ARP request: it matters when the lease made the
@@ -192,6 +206,13 @@ func arpFacts(v *Node) []finding.Fact {
 		r = append(r, a.String())
 	}
 	return []finding.Fact{{Key: "address", Value: v.Lease.Addr.String()}, {Key: "netmask", Value: v.Lease.Mask.String()}, {Key: "routers", Value: r}}
+}
+
+func discovers(n int) string {
+	if n == 1 {
+		return "1 DISCOVER"
+	}
+	return fmt.Sprintf("%d DISCOVERs", n)
 }
 
 func (n *Nodes) rebooted(v *Node, out *track.Out) {
@@ -247,8 +268,8 @@ func (n *Nodes) wrongVLAN(v *Node, end capture.Time, out *track.Out) {
 			asked = s
 		}
 	}
-	if asked.Tries == 0 {
-		return
+	if asked.Tries < n.site.Thresholds.DiscoverWarning {
+		return // one DISCOVER may have been lost
 	}
 	best, acks := uint16(0), 0
 	for id, s := range n.vlans {

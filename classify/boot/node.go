@@ -58,6 +58,7 @@ type Node struct {
 	loaded    bool // a loader, kernel or root came over since the firmware started
 	loader    load // last complete loader transfer, while its effect is awaited
 	loads     []load
+	inVain    bool // second-stage-dhcp-fails was said of the search that goes on
 	os        bool // the operating system or installer asked for an address after a load
 	wait      waiting
 }
@@ -124,7 +125,8 @@ func (n *Node) addStep(x *track.Exchange) {
 			*s = *x
 			return
 		}
-		if i == len(n.Steps)-1 && s.Outcome == x.Outcome && s.Op != "REQUEST" {
+		// A file that was broken off (a question for its size) and then fetched is two steps.
+		if i == len(n.Steps)-1 && s.Outcome == x.Outcome && s.Complete == x.Complete && s.Op != "REQUEST" {
 			s.Tries += x.Tries
 			s.Last = max(s.Last, x.Last)
 			s.Bytes += x.Bytes

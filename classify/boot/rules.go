@@ -12,7 +12,7 @@ var Rules = []*finding.Rule{
 var RuleNoLoad = &finding.Rule{
 	ID: "no-load-after-ack", Ref: "FM-46", Severity: finding.Error, Confidence: finding.Certain, Absence: true, Rank: finding.RankLoad,
 	Title:  "Lease with boot information, then nothing was loaded",
-	Detect: "DHCPACK with boot information to a boot client, then no TFTP, HTTP, RPC or NFS from the node within load_grace.",
+	Detect: "DHCPACK with boot information to a client that boots, then no TFTP, HTTP, RPC or NFS from the node within load_grace. Firmware that still waits for port 4011 or a boot server is left to those findings.",
 	Means: "The node has an address and a boot file name and did not ask for the file. In order of likelihood: the next server is missing or wrong " +
 		"(siaddr 0), the firmware refuses a next server that is not the DHCP server (PXE-E99), the server's name cannot be resolved, HTTP boot is switched off " +
 		"in the firmware, a boot menu waits for a key.",
@@ -46,8 +46,9 @@ var RuleChainloadLoop = &finding.Rule{
 // RuleSecondDHCP is FM-45.
 var RuleSecondDHCP = &finding.Rule{
 	ID: "second-stage-dhcp-fails", Ref: "FM-45", Severity: finding.Error, Confidence: finding.Certain, Absence: true, Rank: finding.RankSecondDHCP,
-	Title:  "The firmware got a lease, a later stage gets none",
-	Detect: "A node whose firmware was acknowledged and loaded something sends DISCOVERs as iPXE, installer or operating system, and they stay unanswered.",
+	Title: "The firmware got a lease, a later stage gets none",
+	Detect: "A node whose firmware was acknowledged and loaded something sends DISCOVERs as iPXE, installer or operating system, and they stay unanswered: " +
+		"discover_note of them are a note, discover_warning a warning, discover_error or more than two over discover_span an error. Taken back when one is answered.",
 	Means: "In order of likelihood: the link was reset when the driver took over and spanning tree blocks the port for 30 s, the new system lacks the driver or uses another " +
 		"network card, the server has a class rule for PXE clients only, the short lease of the PXE class ran out, the client identifier changed.",
 	Next:       "Compare MAC and client identifier of both stages (facts), look how long after the last transfer the DISCOVERs started, set the switch port to edge (PortFast).",
@@ -70,7 +71,7 @@ var RuleARPNoAnswer = &finding.Rule{
 var RuleWrongVLAN = &finding.Rule{
 	ID: "wrong-vlan", Ref: "FM-53", Severity: finding.Warning, Confidence: finding.Likely, Absence: true, Rank: finding.RankLink,
 	Title:      "The node asks in a VLAN where nobody serves",
-	Detect:     "A node's unanswered DISCOVERs are in one tagged VLAN only, no server answered anybody there, and at least two other nodes were acknowledged in another tagged VLAN of the same capture. Between tagged and untagged traffic it is only a note.",
+	Detect:     "A node's unanswered DISCOVERs, discover_warning or more, are in one tagged VLAN only, no server answered anybody there, and at least two other nodes were acknowledged in another tagged VLAN of the same capture. Between tagged and untagged traffic it is only a note.",
 	Means:      "Wrong access VLAN, native VLAN or trunk pruning on the switch port of the node.",
 	Next:       "Find the node's switch port by its MAC and compare its VLAN with the port of a node that boots.",
 	Traps:      "Several provisioning VLANs on one trunk, one of them without a server on purpose.",

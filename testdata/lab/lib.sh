@@ -363,11 +363,10 @@ relay_agent() {
   wait_log 10 "$lastlog" 'Sending on.*eth0|Socket/fallback'
 }
 
-# initramfs HOST: server srv gives HOST a lease; the
+# initramfs HOST [GATEWAY]: server srv gives HOST a lease; the
 # capture that the scenario began is on segment sw.
 initramfs() {
-  udhcpc_script
-  dnsmasq srv --no-ping --dhcp-range=10.20.0.100,10.20.0.150,255.255.255.0,30m --dhcp-option=3,10.20.0.2
+  dnsmasq srv --no-ping --dhcp-range=10.20.0.100,10.20.0.150,255.255.255.0,30m --dhcp-option="3,${2:-10.20.0.2}"
   lease "$1" 20
 }
 
@@ -391,7 +390,7 @@ nfsmount() {
 life() {
   host life1 "$1" 52:54:00:11:0f:01 10.20.0.71/24
   host life2 "$1" 52:54:00:11:0f:02 10.20.0.72/24
-  background life ip netns exec "$LAB_PREFIX-life1" ping -n 10.20.0.72
+  background life ip netns exec "$LAB_PREFIX-life1" busybox ping 10.20.0.72
 }
 
 # foreign_lease: dhclient's memory, in /srv/state/old, of another network.
@@ -420,9 +419,9 @@ os_server() {
   http_server srv
 }
 os_boot() {
-  lease "$1" 20
-  client "$1" 10 busybox tftp -g -r vmlinuz -l /run/vmlinuz 10.20.0.2
-  client "$1" 10 curl -s -o /run/initrd http://10.20.0.2/initrd
+  lease "$1" 20 || die "no lease for $1"
+  client "$1" 10 busybox tftp -g -r vmlinuz -l /run/vmlinuz 10.20.0.2 || die "no vmlinuz for $1"
+  client "$1" 10 curl -s -o /run/initrd http://10.20.0.2/initrd || die "no initrd for $1"
 }
 
 # capture_ng FILE PLACE INTERFACE...: a pcapng of several interfaces.

@@ -15,7 +15,7 @@
 scenario() {
   relayed_segments 52:54:00:0a:04:02
   life sw
-  background life2 ip netns exec "$LAB_PREFIX-relay" ping -n 10.20.0.2
+  background life2 ip netns exec "$LAB_PREFIX-relay" busybox ping 10.20.0.2
   capture relay-dead-client-side.pcap sw
   capture relay-dead-server-side.pcap core
   relay_agent

@@ -27,6 +27,8 @@ scenario() {
   local e
   for e in 1 2; do
     host edge$e trunk 52:54:00:0e:00:0$e
+    ns edge$e ip link set dev eth0 mtu 1508
+    ns trunk ip link set dev p$((lab_ids - 1)) mtu 1508
   done
   leg edge1 core eth1 52:54:00:0e:00:11
   leg edge2 sw eth1 52:54:00:0e:00:12

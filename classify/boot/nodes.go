@@ -119,6 +119,9 @@ func (n *Nodes) identify(x *track.Exchange) *Node {
 		}
 		return v
 	}
+	if x.Stage != track.StageDHCP && (n.site.IsRack(e.Addr) || n.site.IsRegion(e.Addr)) {
+		return nil // a controller is a client of others, and boots nothing
+	}
 	if !makesNode(x) || e.Addr.IsZero() && e.MAC.IsZero() || n.servers[e.Addr] && x.Stage != track.StageDHCP {
 		return nil
 	}

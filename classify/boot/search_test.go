@@ -1,6 +1,7 @@
 package boot_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -96,6 +97,15 @@ func TestWaitingForPort4011IsNoIdleness(t *testing.T) {
 			t.Errorf("%s: no-load-after-ack: got %v, want %v", kind, got, want)
 		}
 	}
+}
+
+// A controller that dials is no machine that boots.
+func TestControllersAreNoNodes(t *testing.T) {
+	s := site.Default()
+	s.Regions = []netip.Addr{client.Addr.Netip()}
+	m := &machine{nodes: boot.New(&track.Config{Catalog: catalog.Default(), Site: s})}
+	m.exchange(track.Exchange{Stage: track.StageMetadata, Op: "CONNECT", Outcome: track.Answered, Server: server, First: at(0), Last: at(1), Tries: 1})
+	m.nodes.Each(func(v *boot.Node) { t.Errorf("got node %v for a region", v.Key) })
 }
 
 // A file that was asked for its size and then fetched is two steps, and the

@@ -66,6 +66,8 @@ func (t *tracker) repeated(s *stream, d int, idle time.Duration, f *wire.Frame, 
 			x.flags |= smallAgain
 		}
 		return
+	case idle <= t.th.Duplicate: // the same for a big one
+		return
 	case x.flags&(bigAcked|smallAgain) != 0 && x.flags&inTrouble == 0:
 		return
 	case x.flags&hasAck != 0 && f.TCP.Seq != x.acked, offload(s, n):

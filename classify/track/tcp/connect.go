@@ -62,8 +62,8 @@ func (t *tracker) unanswered(k seriesKey, s *series, at capture.Time, out *track
 	r.told = true
 	s.episode = episode{outcome: track.Unanswered, first: r.first, last: at, tries: r.tries, frames: r.frames}
 	t.tell(k, s, at, out)
-	if r.tries < t.th.SYNTries || t.scans(k.client, at) {
-		return
+	if r.tries < t.th.SYNTries || t.scans(k.client, at) || s.stage == track.StageMount {
+		return // mount's silence is rpc's: clients try TCP and UDP, and one failing is normal
 	}
 	other, family := t.elsewhere(k, s, r.first)
 	if family {
@@ -167,7 +167,7 @@ func (t *tracker) refused(k seriesKey, s *series, f *wire.Frame, reason string, 
 		e.frames.add(f.ID)
 		t.tell(k, s, f.Time, out)
 	}
-	if n.n >= n.next && !t.scans(k.client, f.Time) {
+	if n.n >= n.next && !t.scans(k.client, f.Time) && s.stage != track.StageMount {
 		t.findRefused(k, s, f.Time, out)
 	}
 	t.schedule(k, s)
@@ -175,7 +175,7 @@ func (t *tracker) refused(k seriesKey, s *series, f *wire.Frame, reason string, 
 
 // refusalDue is when a refusal counts as the client's last try.
 func (t *tracker) refusalDue(s *series) capture.Time {
-	if n := &s.refusals; s.boot && n.n > 0 && !n.found && s.run.tries == 0 {
+	if n := &s.refusals; s.boot && s.stage != track.StageMount && n.n > 0 && !n.found && s.run.tries == 0 {
 		return n.last.Add(t.th.RefusedWindow)
 	}
 	return track.Never

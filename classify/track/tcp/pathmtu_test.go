@@ -56,6 +56,7 @@ func TestPathMTU(t *testing.T) {
 		{"the receiver is silent", hole(nothing), pathMTU("warning", "possible")},
 		{"a router said so, and the sender goes on", hole(tooBig(1400)), pathMTU("error", "certain")},
 
+		{"two retransmissions, mirrored twice", hole(smallReply).Until(1200 * time.Millisecond).Doubled(), nil},
 		{"two retransmissions", hole(smallReply).Until(1200 * time.Millisecond), nil},
 		{"started late, the receiver is silent: it may be off", hole(nothing).From(time.Millisecond), nil},
 		{"the node resets in the middle of a transfer", hole(func(v *synth.Conversation) {

@@ -76,6 +76,7 @@ func TestRefused(t *testing.T) {
 			}
 			return tick(c.Join(), 60*s)
 		}(), nil},
+		{"portmap, which is tried over UDP too", refuse(111, 0, s, 2*s), nil},
 		{"a RST ends an established connection", func() *synth.Capture {
 			c := blank()
 			for i := range 3 {

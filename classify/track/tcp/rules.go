@@ -21,6 +21,7 @@ var RuleSYNUnanswered = &finding.Rule{
 		"or its default gateway, SYNs that do not at the path.",
 	Traps: "Not reported: a single lost SYN; the IPv6 attempt of a client that connects by IPv4 meanwhile (RFC 8305), and the other way round; " +
 		"scans, which try many ports; attempts that an ICMP error answers; a capture that ends before the grace has passed; " +
+		"portmap and mountd, which clients try over UDP as well (rpc-portmap-no-answer, rpc-mount-no-answer); " +
 		"sessions that began before the capture, however long they are idle. A capture that shows one direction only cannot tell.",
 	References: []string{"RFC 9293 section 3.5", "RFC 6298 section 2", "RFC 8305 section 5"},
 	Absence:    true,

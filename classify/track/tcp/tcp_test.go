@@ -127,6 +127,7 @@ func TestSYNUnanswered(t *testing.T) {
 			c.Dial(1500*time.Millisecond, node, 40001, rack2, 5240).Open()
 			return tick(c.Join(), 60*s)
 		}(), []was{{"tcp-syn-unanswered", "warning", "certain", "10.0.0.2:5240"}}},
+		{"portmap, which is tried over UDP too", syns(111, s, 2*s, 4*s), nil},
 		{"a scan", func() *synth.Capture {
 			c := blank()
 			for i, port := range []uint16{22, 80, 443, 111, 2049, 5240, 5248, 8080} {

@@ -6,12 +6,12 @@ import (
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
-// A teacher expects mountd on the port that its first frame goes to.
+// A teacher expects NFS on the port that its first frame goes to.
 type teacher struct{}
 
 func (teacher) Frame(f *wire.Frame, out *track.Out) {
 	out.Expect(track.Expectation{
-		Proto: f.Proto, Addr: f.Dst, Port: f.DstPort, Server: true, Service: "rpc-mount", Tracker: "teacher", Until: track.Never,
+		Proto: f.Proto, Addr: f.Dst, Port: f.DstPort, Server: true, Service: "nfs", Tracker: "teacher", Until: track.Never,
 	})
 }
 func (teacher) Deadline() capture.Time          { return track.Never }

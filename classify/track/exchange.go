@@ -57,10 +57,11 @@ type Exchange struct {
 	VLAN           uint16
 	Iface          int
 
-	First  capture.Time // of the first request
-	Last   capture.Time // of the last packet; for unanswered: the deadline
-	Tries  int          // requests seen
-	Frames []capture.FrameID
+	First   capture.Time // of the first request
+	Last    capture.Time // of the last packet; for unanswered: the deadline
+	Tries   int          // requests seen
+	Overdue int          // DHCP searches: the tries whose grace passed without an answer
+	Frames  []capture.FrameID
 
 	Bytes    int64  // payload bytes of a transfer
 	Complete bool   // a transfer ended with its last block

@@ -187,7 +187,7 @@ func (t *tracker) discoverExchange(c *client, o track.Outcome, last capture.Time
 	x := track.Exchange{
 		Service: serviceDHCP, Stage: track.StageDHCP, Op: "DISCOVER", Outcome: o,
 		Client: c.endpoint(), VLAN: c.key.vlan, Iface: b.iface,
-		First: b.first, Last: last, Tries: b.tries, Frames: b.frames.frames(), Lease: c.said,
+		First: b.first, Last: last, Tries: b.tries, Overdue: b.overdue, Frames: b.frames.frames(), Lease: c.said,
 	}
 	if w := b.chosen(wire.Addr{}); w != nil {
 		x.Server = w.endpoint()

@@ -59,7 +59,9 @@ func (s *Servers) discovering(f *wire.Frame, m Message, o *Options, c *caller, o
 		s.lateFirst(f, m, o, out)
 	}
 	if fresh {
-		c.began, c.sends, c.answered = f.Time, 0, false
+		c.began, c.ignored, c.sends, c.answered = f.Time, 0, 0, false
+	} else {
+		c.ignored = c.at
 	}
 	if c.sends < len(c.frames) {
 		c.frames[c.sends] = f.ID
@@ -161,20 +163,21 @@ func (s *Servers) heard(f *wire.Frame, g *segment, c *caller, mac wire.MAC, out 
 		return
 	}
 	conf := finding.Possible
-	if g.pool.answeredSince(c.began, mac) {
+	if g.pool.answeredBetween(c.began, c.ignored, mac) {
 		conf = finding.Likely
-	} else if s.othersQuiet(g.key, c.began, mac) {
+	} else if s.othersQuiet(g.key, c, mac) {
 		return // nobody was answered: the server was not there
 	}
 	s.findQuiet(f, g, c, mac, finding.Warning, conf, "answers began after silence", quiet, out)
 }
 
 // othersQuiet reports whether another client of the segment had no answer
-// either since a time.
-func (s *Servers) othersQuiet(k segmentKey, since capture.Time, mac wire.MAC) bool {
+// while c had none, or none before c was last ignored.
+func (s *Servers) othersQuiet(k segmentKey, c *caller, mac wire.MAC) bool {
 	yes := false
-	s.callers.Each(func(m wire.MAC, c *caller, _ capture.Time) {
-		yes = yes || m != mac && c.seg == k && c.sends > 0 && !c.answered && c.at >= since
+	s.callers.Each(func(m wire.MAC, o *caller, _ capture.Time) {
+		quiet := !o.answered && o.at >= c.began || o.answered && o.sends > 1 && o.at > c.ignored
+		yes = yes || m != mac && o.seg == k && o.sends > 0 && quiet
 	})
 	return yes
 }

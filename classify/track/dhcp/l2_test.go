@@ -107,6 +107,8 @@ func TestPortNotForwardingAtClient(t *testing.T) {
 		{"answered at once after 28 s, others were served", quiet(5*ms, pace...).Join(served(10 * s)), []string{physical}, finding.Likely},
 		{"answered at once after 28 s, nothing else seen", quiet(5*ms, pace...), []string{physical}, finding.Possible},
 		{"trap: nobody was answered before: the server started", quiet(5*ms, pace...).Join(waiting), nil, 0},
+		{"trap: the server started, and answered another one first", quiet(5*ms, pace...).Join((&synth.Capture{}).
+			Add(5*s, synth.Udhcpc(second).Discover(3, 0).Broadcast()).Add(8*s, synth.Udhcpc(second).Discover(3, 0).Broadcast()), served(27*s)), nil, 0},
 		{"trap: ping check", quiet(3*s, 0), nil, 0},
 		{"trap: a slow answer", quiet(2*s, pace...), nil, 0},
 		{"trap: one repetition", quiet(5*ms, 0, 4*s), nil, 0},

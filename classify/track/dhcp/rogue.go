@@ -273,10 +273,10 @@ func (s *Servers) card(v *server) []finding.Fact {
 		if !v.terms.subnet.IsZero() {
 			add("subnet", fmt.Sprintf("%s/%d", v.terms.subnet, maskBits(v.terms.mask)))
 		}
-		add("router", v.terms.own(v.terms.router, v.key.id))
-		add("dns", v.terms.own(v.terms.dns, v.key.id))
+		add("router", v.terms.router.given)
+		add("dns", v.terms.dns.given)
 		add("domain", v.terms.domain)
-		add("boot_file", v.terms.own(v.terms.file, v.key.id))
+		add("boot_file", v.terms.file.given)
 		facts = append(facts, finding.Fact{Key: "lease_time", Value: int64(v.shape.lease)})
 	}
 	facts = append(facts,
@@ -333,11 +333,6 @@ func (s *Servers) next(v *server) string {
 	}
 	return where + ". Unplug it, switch its DHCP service off, or filter its port; then enable DHCP snooping with only the uplinks of the right servers trusted. " +
 		"If it belongs here, add " + v.key.id.String() + " to the allow-list (--dhcp-server)."
-}
-
-// own puts the server's address back where a term says self.
-func (t *terms) own(list string, id wire.Addr) string {
-	return replaceSelf(list, id.String())
 }
 
 func maskBits(mask wire.Addr) int {

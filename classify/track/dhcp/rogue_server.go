@@ -117,6 +117,3 @@ func segmentName(k segmentKey) string {
 	}
 	return name
 }
-
-// replaceSelf puts an address back where a list of terms says self.
-func replaceSelf(list, self string) string { return strings.ReplaceAll(list, "self", self) }

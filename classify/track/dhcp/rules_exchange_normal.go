@@ -8,7 +8,7 @@ var (
 	RuleOK = &finding.Rule{
 		ID: "dhcp-ok", Severity: finding.OK, Confidence: finding.Certain,
 		Title:      "DHCP gave a lease",
-		Detect:     "A REQUEST, or a DISCOVER with rapid commit, was answered by an ACK, for a client that boots with boot information. Once for each client.",
+		Detect:     "A REQUEST, or a DISCOVER with rapid commit, was answered by an ACK, and where the client boots, with boot information. Once for each client.",
 		Means:      "This stage works for this machine.",
 		Next:       "Nothing to do here: what fails later does not fail for want of an address.",
 		Traps:      "The address can still be the wrong one: see findings about rogue servers.",

@@ -73,6 +73,7 @@ type caller struct {
 	at       capture.Time // of the last request
 	chosen   wire.Addr    // the server named in the last REQUEST
 	began    capture.Time // of the burst of DISCOVERs
+	ignored  capture.Time // the DISCOVER of the burst before the last
 	sends    int          // DISCOVERs in the burst
 	frames   [4]capture.FrameID
 	answered bool // the burst got some reply

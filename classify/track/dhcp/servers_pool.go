@@ -54,10 +54,11 @@ type grant struct {
 	frame  capture.FrameID
 }
 
-// answeredSince reports whether another client got an address since a time.
-func (p *pool) answeredSince(t capture.Time, mac wire.MAC) bool {
+// answeredBetween reports whether another client got an address between two
+// times.
+func (p *pool) answeredBetween(from, to capture.Time, mac wire.MAC) bool {
 	for i := range p.acked {
-		if g := &p.acked[i]; g.mac != mac && g.at >= t {
+		if g := &p.acked[i]; g.mac != mac && g.at >= from && g.at <= to {
 			return true
 		}
 	}

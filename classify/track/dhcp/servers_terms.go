@@ -15,7 +15,7 @@ var RuleAnswersDisagree = &finding.Rule{
 	ID: "dhcp-answers-disagree", Ref: "FM-49", Severity: finding.Warning, Confidence: finding.Certain,
 	Title: "Two DHCP servers answer one client differently",
 	Detect: "Two servers offer addresses in the same transaction (xid and chaddr), and their subnet, mask, router, name servers, domain, " +
-		"next server or boot file differ. An address that is the server's own counts as \"self\", so a pair of servers that each name themselves agrees.",
+		"next server or boot file differ. An address that is the server's own counts as \"self\" too, so a pair of servers that each name themselves agrees.",
 	Means: "Which answer wins depends on the client and on timing, so the node boots differently from time to time. In order of likelihood: a second " +
 		"server that nobody remembers; a failover partner with an old configuration; a scope split by hand; a change that reached one server only.",
 	Next:       "Compare the two answers below, correct or stop one of the servers, and boot the node again.",
@@ -24,17 +24,23 @@ var RuleAnswersDisagree = &finding.Rule{
 	Rank:       0,
 }
 
-// terms are what a server gives, fit to be compared with another's: an address
-// that is the server's own is replaced by "self".
+// terms are what a server gives, fit to be compared with another's.
 type terms struct {
 	subnet wire.Addr
 	mask   wire.Addr
-	router string
-	dns    string
+	router term
+	dns    term
 	domain string
-	next   string
-	file   string
+	next   term
+	file   term
 }
+
+// A term names addresses: as given, and with the server's own replaced by
+// "self". Two servers agree when either is the same: both name one of them, or
+// each names itself.
+type term struct{ given, own string }
+
+func (t term) differs(u term) bool { return t.given != u.given && t.own != u.own }
 
 // termOptions are the options that terms are read from.
 var termOptions = [...]byte{OptMask, OptRouters, OptDNS, OptDomainName, OptBootFile}
@@ -62,14 +68,14 @@ func readTerms(m Message, o *Options, id wire.Addr) terms {
 	if y := m.YIAddr(); !t.mask.IsZero() {
 		t.subnet = masked(y, t.mask)
 	}
-	self := []wire.Addr{id}
 	if n := m.SIAddr(); !n.IsZero() {
-		t.next = selfOr(n, self)
+		t.next = list([]wire.Addr{n}, id)
 	}
-	t.router = list(o.Addrs(OptRouters, nil), self)
-	t.dns = list(o.Addrs(OptDNS, nil), self)
+	t.router = list(o.Addrs(OptRouters, nil), id)
+	t.dns = list(o.Addrs(OptDNS, nil), id)
 	t.domain = clip(o.String(OptDomainName))
-	t.file = clip(strings.ReplaceAll(File(m, o), id.String(), "self"))
+	file := File(m, o)
+	t.file = term{clip(file), clip(strings.ReplaceAll(file, id.String(), "self"))}
 	return t
 }
 
@@ -82,22 +88,21 @@ func masked(a, mask wire.Addr) wire.Addr {
 
 func clip(s string) string { return strings.Clone(s[:min(len(s), maxTermBytes)]) }
 
-func selfOr(a wire.Addr, self []wire.Addr) string {
-	if slices.Contains(self, a) {
-		return "self"
-	}
-	return a.String()
-}
-
 // list is addresses in one order: pairs of servers often list themselves first.
-func list(addrs, self []wire.Addr) string {
+func list(addrs []wire.Addr, self wire.Addr) term {
 	const most = 8
-	var all []string
+	var given, own []string
 	for _, a := range addrs[:min(len(addrs), most)] {
-		all = append(all, selfOr(a, self))
+		given = append(given, a.String())
+		if a == self {
+			own = append(own, "self")
+		} else {
+			own = append(own, a.String())
+		}
 	}
-	slices.Sort(all)
-	return strings.Join(slices.Compact(all), " ")
+	slices.Sort(given)
+	slices.Sort(own)
+	return term{strings.Join(slices.Compact(given), " "), strings.Join(slices.Compact(own), " ")}
 }
 
 // A difference is one term that two servers give differently.
@@ -116,8 +121,8 @@ func (t *terms) network(u *terms) []difference {
 	}
 	add("subnet", t.subnet.String(), u.subnet.String())
 	add("mask", t.mask.String(), u.mask.String())
-	add("router", t.router, u.router)
-	add("dns", t.dns, u.dns)
+	d = append(d, between("router", t.router, u.router)...)
+	d = append(d, between("dns", t.dns, u.dns)...)
 	add("domain", t.domain, u.domain)
 	return d
 }
@@ -125,14 +130,15 @@ func (t *terms) network(u *terms) []difference {
 // differ compares all terms: for answers to one request only, because the boot
 // file depends on the client.
 func (t *terms) differ(u *terms) []difference {
-	d := t.network(u)
-	if t.next != u.next {
-		d = append(d, difference{"next_server", t.next, u.next})
+	d := append(t.network(u), between("next_server", t.next, u.next)...)
+	return append(d, between("boot_file", t.file, u.file)...)
+}
+
+func between(key string, a, b term) []difference {
+	if !a.differs(b) {
+		return nil
 	}
-	if t.file != u.file {
-		d = append(d, difference{"boot_file", t.file, u.file})
-	}
-	return d
+	return []difference{{key, a.given, b.given}}
 }
 
 // An answerKey is a transaction; xid alone is not unique.

@@ -287,6 +287,8 @@ func TestRogueServer(t *testing.T) {
 	peer.Host = synth.NewHost("00:25:90:00:00:02", "10.0.0.3")
 	vm := other
 	vm.Host = synth.NewHost("00:50:56:00:00:01", "192.168.130.254")
+	itself, otherItself := good(), peer
+	itself.DNS, otherItself.DNS = []string{"10.0.0.2"}, []string{"10.0.0.2"}
 	type want struct {
 		rogue, several []string
 		sev            finding.Severity
@@ -332,6 +334,7 @@ func TestRogueServer(t *testing.T) {
 			want{rogue: []string{"-"}, sev: finding.Warning, id: "192.168.130.254"}},
 		{"no list: two subnets, no telling which", both(good(), other, synth.Udhcpc(physical)), nil,
 			want{several: []string{"-"}, sev: finding.Warning}},
+		{"failover peers that name one of them", both(itself, otherItself, synth.UEFI(physical, 7)), nil, want{several: []string{"-"}, sev: finding.Note}},
 		{"failover peers", both(good(), peer, synth.UEFI(physical, 7)), nil, want{several: []string{"-"}, sev: finding.Note}},
 
 		{"trap: peer of an invited server", both(good(), peer, synth.UEFI(physical, 7)), allow("10.0.0.2"), want{several: []string{"-"}, sev: finding.Note}},

@@ -133,8 +133,8 @@ func (n *Nodes) secondStage(v *Node, x *track.Exchange, out *track.Out) {
 	f := finding.Finding{
 		Rule: RuleSecondDHCP, Severity: n.searchSeverity(x), Confidence: RuleSecondDHCP.Confidence,
 		Node: v.endpoint(), VLAN: x.VLAN, Iface: x.Iface,
-		Summary: fmt.Sprintf("the firmware's DHCP worked, then %s of the next stage (%s) got no answer", discovers(x.Tries), k),
-		Facts:   []finding.Fact{{Key: "stage", Value: k.String()}, {Key: "discovers", Value: x.Tries}},
+		Summary: fmt.Sprintf("the firmware's DHCP worked, then %s of the next stage (%s) got no answer", discovers(x.Overdue), k),
+		Facts:   []finding.Fact{{Key: "stage", Value: k.String()}, {Key: "discovers", Value: x.Overdue}},
 		Frames:  slices.Clone(x.Frames), First: x.First, Last: x.Last,
 	}
 	if last.file != "" {
@@ -152,9 +152,9 @@ func (n *Nodes) secondStage(v *Node, x *track.Exchange, out *track.Out) {
 func (n *Nodes) searchSeverity(x *track.Exchange) finding.Severity {
 	t := &n.site.Thresholds
 	switch {
-	case x.Tries >= t.DiscoverError, x.Tries > 2 && x.Last.Sub(x.First) >= t.DiscoverSpan:
+	case x.Overdue >= t.DiscoverError, x.Overdue > 2 && x.Last.Sub(x.First) >= t.DiscoverSpan:
 		return finding.Error
-	case x.Tries >= t.DiscoverWarning:
+	case x.Overdue >= t.DiscoverWarning:
 		return finding.Warning
 	}
 	return finding.Note
@@ -268,7 +268,7 @@ func (n *Nodes) wrongVLAN(v *Node, end capture.Time, out *track.Out) {
 			asked = s
 		}
 	}
-	if asked.Tries < n.site.Thresholds.DiscoverWarning {
+	if asked.Overdue < n.site.Thresholds.DiscoverWarning {
 		return // one DISCOVER may have been lost
 	}
 	best, acks := uint16(0), 0

@@ -128,6 +128,7 @@ func (n *Node) addStep(x *track.Exchange) {
 		// A file that was broken off (a question for its size) and then fetched is two steps.
 		if i == len(n.Steps)-1 && s.Outcome == x.Outcome && s.Complete == x.Complete && s.Op != "REQUEST" {
 			s.Tries += x.Tries
+			s.Overdue += x.Overdue
 			s.Last = max(s.Last, x.Last)
 			s.Bytes += x.Bytes
 			for _, f := range x.Frames {

@@ -43,7 +43,7 @@ func (m *machine) exchange(x track.Exchange) {
 // dhcp is a DHCP exchange of a kind of client.
 func (m *machine) dhcp(op string, kind track.ClientKind, o track.Outcome, first, last float64, tries int) {
 	l := &track.Lease{Kind: kind, Arch: -1, MAC: client.MAC, Addr: client.Addr, Server: server.Addr, File: "boot", BootInfo: kind.Boots()}
-	m.exchange(track.Exchange{Stage: track.StageDHCP, Op: op, Outcome: o, Server: server, First: at(first), Last: at(last), Tries: tries, Lease: l})
+	m.exchange(track.Exchange{Stage: track.StageDHCP, Op: op, Outcome: o, Server: server, First: at(first), Last: at(last), Tries: tries, Overdue: tries, Lease: l})
 }
 
 func (m *machine) rrq(first, last float64, complete bool, bytes int64) {
@@ -97,6 +97,19 @@ func TestWaitingForPort4011IsNoIdleness(t *testing.T) {
 			t.Errorf("%s: no-load-after-ack: got %v, want %v", kind, got, want)
 		}
 	}
+}
+
+// A connection that goes on in vain after the finding is no recovery from it.
+func TestConnectionGoesOnInVain(t *testing.T) {
+	m := newMachine()
+	m.exchange(track.Exchange{Stage: track.StageHTTP, Op: "CONNECT", Outcome: track.Answered, Server: server, First: at(0), Last: at(9), Tries: 1})
+	rule := &finding.Rule{ID: "x", Rank: finding.RankTransfer}
+	f := &finding.Finding{Rule: rule, Severity: finding.Error, First: at(1), Last: at(3)}
+	m.nodes.Each(func(v *boot.Node) {
+		if got := boot.Judge(v, []*finding.Finding{f}, at(60), site.Default()); got.Root != f {
+			t.Errorf("got %s, want stopped by the finding", got.Outcome)
+		}
+	})
 }
 
 // A controller that dials is no machine that boots.

@@ -81,6 +81,9 @@ func (n *Node) recovered(f *finding.Finding) bool {
 		if s.Outcome != track.Answered || s.Last <= f.Last || s.Op == "ARP" || s.Op == "DISCOVER" {
 			continue
 		}
+		if s.First <= f.First && s.Op == "CONNECT" {
+			continue // the connection that the finding is about goes on, and gets nowhere
+		}
 		if s.Stage > need || s.Stage == need && f.Rule.Rank != finding.RankRogue && f.Rule.Rank != finding.RankLoop {
 			if s.Op != "RRQ" || s.Complete {
 				return true
@@ -112,6 +115,9 @@ func blockedStage(rank int) track.Stage {
 func rootStage(v *Node, f *finding.Finding) track.Stage {
 	for i := range v.Steps {
 		s := &v.Steps[i]
+		if s.Stage == track.StageUnknown {
+			continue // ARP: the stage is what the node had reached
+		}
 		if s.First == f.First || len(f.Frames) > 0 && slices.Contains(s.Frames, f.Frames[len(f.Frames)-1]) {
 			return s.Stage
 		}

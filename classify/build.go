@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -16,37 +17,43 @@ import (
 // call Finish first; on a running one it is the state of this moment.
 func (e *Engine) Report(src capture.Source) *Report {
 	e.quality.files, e.quality.interfaces = src.Files(), src.Interfaces()
-	v := e.verdicts.judge(e.quality, &e.clock)
+	limits := e.quality.limits(&e.clock)
+	v := e.verdicts.judge(limits)
 	r := &Report{
 		Schema: Schema, Tool: Tool{"pxescope", e.opt.Version},
 		Captures: captures(src.Files(), src.Interfaces()), Services: e.services.report(), Counts: e.counts(),
 	}
+	withheld := make(map[boot.Key][]doubted)
+	for _, d := range v.withheld {
+		withheld[d.node] = append(withheld[d.node], d)
+	}
 	roots := make(map[*entry][]string)
 	open := 0
 	e.nodes.Each(func(n *boot.Node) {
-		var mine []*finding.Finding
-		byFinding := make(map[*finding.Finding]*entry)
-		for _, x := range v.findings {
-			if x.node == n.Key {
-				mine = append(mine, &x.Finding)
-				byFinding[&x.Finding] = x
-			}
+		entries := v.byNode[n.Key]
+		if n.Kind == track.ClientProbe || len(entries) == 0 && len(n.Steps) == 0 {
+			return // a search for servers, or a host known for one open exchange as a server
 		}
-		if e.hidden(n, mine) {
-			return
+		mine := make([]*finding.Finding, len(entries))
+		for i, x := range entries {
+			mine[i] = &x.Finding
 		}
 		j := boot.Judge(n, mine, e.clock.now, e.site)
+		if j.Outcome == boot.Unknown {
+			j.Text += silenced(withheld[n.Key])
+		}
 		rn := e.node(n, mine, j)
 		if j.Root != nil {
-			x := byFinding[j.Root]
+			x := entries[slices.Index(mine, j.Root)]
 			roots[x] = append(roots[x], rn.Name())
 		}
-		for _, s := range n.Steps {
-			if s.Outcome == track.Open {
+		for i := range n.Steps {
+			if n.Steps[i].Outcome == track.Open {
 				open++
 			}
 		}
 		r.Nodes = append(r.Nodes, rn)
+		r.Inconclusive = r.Inconclusive || undecided(j.Outcome, withheld[n.Key])
 	})
 	sortNodes(r.Nodes)
 	for _, x := range v.findings {
@@ -54,44 +61,57 @@ func (e *Engine) Report(src capture.Source) *Report {
 		f.RootCauseOf = roots[x]
 		r.Findings = append(r.Findings, f)
 	}
+	r.Inconclusive = inconclusive(r, limits)
 	r.Findings = promote(r.Findings, e.site.Thresholds.SiteNodes)
-	copies, asked := e.copies.Share()
 	evicted := e.dispatch.Evicted()
 	if n := e.nodes.Evicted(); n > 0 {
 		evicted["nodes"] = n
 	}
-	r.Quality = e.quality.report(&e.clock, copies, asked, v, open, evicted, e.verdicts.dropped)
+	r.Quality = qualities(append(limits, e.quality.others(&e.clock, e.copies, open, evicted, e.verdicts.dropped)...))
 	r.Site = e.siteInfo()
-	r.Inconclusive = inconclusive(r, v)
 	r.fillEmpty()
 	return r
 }
 
-// hidden leaves out what is no booting machine: a probe, or a host that is
-// known for one open exchange only as a server.
-func (e *Engine) hidden(n *boot.Node, findings []*finding.Finding) bool {
-	if n.Kind == track.ClientProbe {
-		return true
+// silenced says which findings about a node a limit of the capture withholds.
+func silenced(list []doubted) string {
+	var said []string
+	for _, d := range list {
+		if s := fmt.Sprintf("; whether it is %s the capture cannot show (%s)", d.Rule.ID, d.limit.gate); d.Severity >= finding.Warning && !slices.Contains(said, s) {
+			said = append(said, s)
+		}
 	}
-	return len(findings) == 0 && len(n.Steps) == 0
+	return strings.Join(said, "")
 }
 
-// inconclusive: a gate took findings back and nothing else explains anything.
-func inconclusive(r *Report, v *verdict) bool {
-	if len(v.suppressed) == 0 {
+// undecided reports whether a node's boot is not known to have gone well or
+// wrong, because an error about it had to be withheld for what the capture
+// does not show.
+func undecided(o boot.Outcome, list []doubted) bool {
+	if o == boot.Booted || o == boot.Stopped {
 		return false
 	}
-	for _, f := range r.Findings {
-		if f.Severity == "error" {
+	return slices.ContainsFunc(list, func(d doubted) bool { return d.Severity == finding.Error && d.limit.hides })
+}
+
+// inconclusive is for a capture that shows too little to conclude from: there
+// is no error in it, and either one about some node had to be withheld, or
+// nothing but one direction was captured and no node is known to have booted.
+func inconclusive(r *Report, limits []*limit) bool {
+	for i := range r.Findings {
+		if r.Findings[i].Severity == finding.Error.String() {
 			return false
 		}
 	}
-	for _, n := range r.Nodes {
-		if n.Outcome == string(boot.Booted) {
+	if r.Inconclusive {
+		return true
+	}
+	for i := range r.Nodes {
+		if o := r.Nodes[i].Outcome; o == string(boot.Booted) || o == string(boot.Stopped) {
 			return false
 		}
 	}
-	return true
+	return slices.ContainsFunc(limits, func(l *limit) bool { return l.gate == "one-sided" })
 }
 
 func (e *Engine) counts() track.Counts {
@@ -249,45 +269,89 @@ func refs(ids []capture.FrameID) (file int, frames []uint64, files []int) {
 	return file, frames, files
 }
 
-// promote makes one finding of the site out of what at least that many nodes share
-// with one server.
+// promote makes one finding of the site out of what at least that many nodes
+// share with one server, or in one VLAN where no server is to blame.
 func promote(list []Finding, atLeast int) []Finding {
-	type key struct{ id, server, severity string }
-	nodes := make(map[key][]string)
-	for _, f := range list {
-		k := key{f.ID, f.Server, f.Severity}
-		if f.Node != "" && !slices.Contains(nodes[k], f.Node) {
-			nodes[k] = append(nodes[k], f.Node)
+	type key struct {
+		id, server, severity string
+		vlan                 uint16
+	}
+	keyOf := func(f *Finding) key { return key{f.ID, f.Server, f.Severity, f.VLAN} }
+	type group struct {
+		nodes []string
+		has   map[string]bool
+		at    int // place of the group's finding in out, from 1
+	}
+	groups := make(map[key]*group)
+	for i := range list {
+		f := &list[i]
+		if f.Node == "" {
+			continue
+		}
+		g := groups[keyOf(f)]
+		if g == nil {
+			g = &group{has: make(map[string]bool)}
+			groups[keyOf(f)] = g
+		}
+		if !g.has[f.Node] {
+			g.has[f.Node] = true
+			g.nodes = append(g.nodes, f.Node)
 		}
 	}
-	done := make(map[key]int)
-	var out []Finding
+	out := make([]Finding, 0, len(list))
 	for _, f := range list {
-		k := key{f.ID, f.Server, f.Severity}
-		if f.Node == "" || len(nodes[k]) < atLeast {
+		g := groups[keyOf(&f)]
+		if f.Node == "" || len(g.nodes) < atLeast {
 			out = append(out, f)
 			continue
 		}
-		i, ok := done[k]
-		if !ok {
-			done[k] = len(out)
-			f.Nodes, f.Node = nodes[k], ""
+		if g.at == 0 {
 			out = append(out, f)
+			g.at = len(out)
+			s := &out[g.at-1]
+			s.Summary = fmt.Sprintf("%d nodes: %s (first of them)", len(g.nodes), f.Summary)
+			s.Nodes, s.Node = g.nodes, ""
 			continue
 		}
-		s := &out[i]
-		s.First, s.Last = min(s.First, f.First), max(s.Last, f.Last)
-		s.RootCauseOf = append(s.RootCauseOf, f.RootCauseOf...)
-		if len(s.Frames) < finding.MaxFrames && s.Files == nil && f.Files == nil && s.File == f.File {
-			for _, n := range f.Frames {
-				if len(s.Frames) < finding.MaxFrames && !slices.Contains(s.Frames, n) {
-					s.Frames = append(s.Frames, n)
-				}
-			}
-			slices.Sort(s.Frames)
-		}
+		out[g.at-1].absorb(&f)
 	}
 	return out
+}
+
+// absorb takes the evidence of f, the same finding about another node, into s.
+func (s *Finding) absorb(f *Finding) {
+	s.First, s.Last = min(s.First, f.First), max(s.Last, f.Last)
+	s.RootCauseOf = append(s.RootCauseOf, f.RootCauseOf...)
+	for _, by := range f.LoweredBy {
+		if !slices.Contains(s.LoweredBy, by) {
+			s.LoweredBy = append(s.LoweredBy, by)
+		}
+	}
+	if c, ok := finding.ParseConfidence(f.Confidence); ok {
+		if mine, _ := finding.ParseConfidence(s.Confidence); c < mine {
+			s.Confidence = f.Confidence
+		}
+	}
+	if len(f.Frames) == 0 || len(s.Frames) >= finding.MaxFrames {
+		return
+	}
+	ids := append(s.ids(), f.ids()...)
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	s.File, s.Frames, s.Files = refs(ids[:min(len(ids), finding.MaxFrames)])
+}
+
+// ids are the frames of f with their files.
+func (f *Finding) ids() []capture.FrameID {
+	ids := make([]capture.FrameID, len(f.Frames), 2*len(f.Frames))
+	for i, n := range f.Frames {
+		file := f.File
+		if f.Files != nil {
+			file = f.Files[i]
+		}
+		ids[i] = capture.NewFrameID(file, n)
+	}
+	return ids
 }
 
 // outcomeOrder is worst first.

@@ -17,7 +17,8 @@ type clock struct {
 	raw           capture.Time  // the last packet's own time
 	started       bool
 	jumps         []jump
-	outOfOrder    uint64
+	jumped        uint64 // jumps, those beyond maxJumps included
+	outOfOrder    uint64 // packets levelled
 }
 
 // A jump is a step of the packet clock.
@@ -28,36 +29,41 @@ type jump struct {
 	shift capture.Time // from here on
 }
 
-// maxJumps bounds the jumps kept; a file with more has no usable clock.
-const maxJumps = 256
+const (
+	// maxJumps bounds the jumps kept; a file with more has no usable clock.
+	maxJumps = 256
+	// endOfTime is where the clock stands still, in the year 2116: deadlines
+	// beyond it still fit a capture.Time, whatever a hostile file claims.
+	endOfTime = capture.Time(1 << 62)
+)
 
 // set reads the time of a packet.
 func (c *clock) set(p *capture.Packet) capture.Time {
+	at := min(max(p.Time, 0), endOfTime)
 	if !c.started {
 		c.started = true
-		c.now, c.raw = p.Time, p.Time
+		c.now, c.raw = at, at
 		return c.now
 	}
-	step := p.Time.Sub(c.raw)
-	t := p.Time + c.shift
+	step := at.Sub(c.raw)
+	t := at + c.shift
 	switch {
 	case step < -c.back || step > c.forward && !p.Tick():
 		// One microsecond: the order stays, nothing else is known.
-		t = c.now + capture.Time(time.Microsecond)
-		c.shift = t - p.Time
+		t = min(c.now+capture.Time(time.Microsecond), endOfTime)
+		c.shift = t - at
+		c.jumped++
 		if len(c.jumps) < maxJumps {
 			c.jumps = append(c.jumps, jump{t, step, p.ID, c.shift})
 		}
+		c.raw = at // also when it lies before
 	case t < c.now:
 		c.outOfOrder++
 		t = c.now
 	}
-	c.raw = max(p.Time, c.raw)
-	if step < -c.back {
-		c.raw = p.Time
-	}
-	c.now = t
-	return t
+	c.raw = max(at, c.raw)
+	c.now = min(t, endOfTime)
+	return c.now
 }
 
 // packet turns engine time into the packets' own time.
@@ -70,12 +76,13 @@ func (c *clock) packet(t capture.Time) capture.Time {
 	return t
 }
 
-// spans reports whether a jump lies between a and b.
+// spans reports whether a jump lies between a and b. Behind the last jump that
+// is kept there may be one anywhere.
 func (c *clock) spans(a, b capture.Time) bool {
 	for _, j := range c.jumps {
 		if a < j.at && j.at <= b {
 			return true
 		}
 	}
-	return false
+	return c.jumped > maxJumps && b > c.jumps[maxJumps-1].at
 }

@@ -64,8 +64,8 @@ func New(opt Options) *Engine {
 		copies: track.NewCopies(t.Duplicate), nodes: boot.New(cfg),
 		services: newServices(opt.Catalog, opt.Site, opt.Phase, opt.Platform),
 	}
-	e.quality = newQuality(opt.Site)
-	e.verdicts = newJudgement(e.nodes)
+	e.quality = newQuality(opt.Site, opt.Catalog)
+	e.verdicts = newJudgement(e.nodes, &e.clock)
 	e.dispatch = track.NewDispatcher(Trackers(), cfg, e)
 	return e
 }
@@ -155,6 +155,7 @@ func (e *Engine) Take(out *track.Out) {
 	for i := range out.Exchanges {
 		x := &out.Exchanges[i]
 		e.nodes.Exchange(x, &e.joined)
+		e.quality.exchange(x)
 		if e.opt.OnExchange != nil {
 			told := *x
 			told.First, told.Last = e.clock.packet(x.First), e.clock.packet(x.Last)

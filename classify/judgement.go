@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/pxescope/pxescope/classify/boot"
@@ -17,8 +18,12 @@ const maxFindings = 8192
 // subject, the latest word winning.
 type judgement struct {
 	nodes   *boot.Nodes
-	list    []*entry
+	clock   *clock
+	list    []*entry // in the order of being found, with gaps where entries went
+	gone    int      // gaps
 	index   map[findingKey]*entry
+	kept    [finding.Error + 1]int // entries by severity
+	weakest int                    // nothing before it in list is less severe than what is wanted
 	dropped uint64
 }
 
@@ -35,12 +40,15 @@ type hostKey struct {
 
 type entry struct {
 	finding.Finding
-	node boot.Key // zero: about the segment, or about no node we know
-	gone bool
+	// before is the finding as it was before the clock stepped, which no doubt
+	// about the step concerns.
+	before *finding.Finding
+	node   boot.Key // zero: about the segment, or about no node we know
+	gone   bool
 }
 
-func newJudgement(nodes *boot.Nodes) *judgement {
-	return &judgement{nodes: nodes, index: make(map[findingKey]*entry)}
+func newJudgement(nodes *boot.Nodes, c *clock) *judgement {
+	return &judgement{nodes: nodes, clock: c, index: make(map[findingKey]*entry)}
 }
 
 func keyOf(r *finding.Rule, subject string, node, server finding.Endpoint) findingKey {
@@ -67,99 +75,151 @@ func (j *judgement) find(f finding.Finding) {
 		e = &entry{}
 		j.index[k] = e
 		j.list = append(j.list, e)
+		j.kept[f.Severity]++
+	} else {
+		if j.clock.spans(f.First, f.Last) && !j.clock.spans(e.First, e.Last) {
+			old := e.Finding
+			e.before = &old
+		}
+		j.kept[e.Severity]--
+		j.kept[f.Severity]++
+		j.weakest = 0
 	}
 	e.Finding = f
-	if !f.Node.IsZero() {
-		e.node, _ = j.nodes.Resolve(f.Node, f.VLAN)
-	}
 }
 
 // makeRoom drops the oldest finding that is less severe than s.
 func (j *judgement) makeRoom(s finding.Severity) bool {
-	for i, e := range j.list {
-		if !e.gone && e.Severity < s {
+	weaker := 0
+	for _, n := range j.kept[:s] {
+		weaker += n
+	}
+	if weaker == 0 {
+		return false
+	}
+	for ; j.weakest < len(j.list); j.weakest++ {
+		if e := j.list[j.weakest]; !e.gone && e.Severity < s {
 			j.remove(e)
-			j.list = slices.Delete(j.list, i, i+1)
 			j.dropped++
 			return true
 		}
 	}
-	return false
+	j.weakest = 0 // what was passed over for a milder one
+	return j.makeRoom(s)
 }
 
 func (j *judgement) withdraw(w track.Withdrawal) {
 	if e := j.index[keyOf(w.Rule, w.Subject, w.Node, w.Server)]; e != nil {
 		j.remove(e)
-		j.list = slices.DeleteFunc(j.list, func(x *entry) bool { return x == e })
 	}
 }
 
 func (j *judgement) remove(e *entry) {
 	e.gone = true
+	j.kept[e.Severity]--
 	delete(j.index, keyOf(e.Rule, e.Subject, e.Node, e.Server))
+	if j.gone++; j.gone > 64 && j.gone > len(j.list)/2 {
+		j.list = slices.DeleteFunc(j.list, func(e *entry) bool { return e.gone })
+		j.gone, j.weakest = 0, 0
+	}
 }
 
 func (j *judgement) all() []*finding.Finding {
-	out := make([]*finding.Finding, len(j.list))
-	for i, e := range j.list {
-		out[i] = &e.Finding
+	var out []*finding.Finding
+	for _, e := range j.list {
+		if !e.gone {
+			out = append(out, &e.Finding)
+		}
 	}
 	return out
 }
 
 // A verdict is what stands after the gates.
 type verdict struct {
-	findings   []*entry
-	suppressed map[string]int // rule id -> findings that a gate took back
-	affects    map[string][]string
+	findings []*entry
+	withheld []doubted
+	byNode   map[boot.Key][]*entry
 }
 
-// judge passes every finding through the quality gates and returns what stands,
-// worst first.
-func (j *judgement) judge(q *quality, c *clock) *verdict {
-	v := &verdict{suppressed: make(map[string]int), affects: make(map[string][]string)}
+// doubted is a finding that a limit of the capture withholds.
+type doubted struct {
+	*entry
+	limit *limit
+}
+
+// judge passes every finding through the limits of the capture and returns what
+// stands, worst first.
+func (j *judgement) judge(limits []*limit) *verdict {
+	v := &verdict{byNode: make(map[boot.Key][]*entry)}
 	for _, e := range j.list {
-		x := *e
-		x.LoweredBy = nil
-		keep := true
-		for _, g := range q.gates(&x.Finding, c) {
-			if !slices.Contains(v.affects[g.gate], x.Rule.ID) {
-				v.affects[g.gate] = append(v.affects[g.gate], x.Rule.ID)
-			}
-			if g.suppress {
-				keep = false
-				continue
-			}
-			x.LoweredBy = append(x.LoweredBy, g.gate)
-			x.Confidence = x.Confidence.Lower()
+		if e.gone {
+			continue
 		}
-		if !keep {
-			v.suppressed[x.Rule.ID]++
+		x := *e
+		x.node, _ = j.nodes.Resolve(e.Node, e.VLAN)
+		w := x.doubt(limits)
+		if w != nil && w.gate == "clock" && e.before != nil {
+			x.Finding = *e.before
+			w = x.doubt(limits)
+		}
+		if w != nil {
+			v.withheld = append(v.withheld, doubted{&x, w})
 			continue
 		}
 		v.findings = append(v.findings, &x)
 	}
 	v.explain()
 	slices.SortStableFunc(v.findings, func(a, b *entry) int {
-		if a.Severity != b.Severity {
-			return int(b.Severity) - int(a.Severity)
-		}
-		if a.First != b.First {
-			if a.First < b.First {
-				return -1
-			}
-			return 1
-		}
-		return 0
+		return cmp.Or(int(b.Severity)-int(a.Severity), cmp.Compare(a.First, b.First))
 	})
+	for _, x := range v.findings {
+		v.byNode[x.node] = append(v.byNode[x.node], x)
+	}
 	return v
+}
+
+// doubt lets every limit have its say and returns the one that withholds the
+// finding, if one does.
+func (x *entry) doubt(limits []*limit) (by *limit) {
+	x.LoweredBy = nil
+	for _, l := range limits {
+		if l.doubts == nil {
+			continue
+		}
+		d := l.doubts(&x.Finding)
+		if d == noDoubt {
+			continue
+		}
+		if !slices.Contains(l.affects, x.Rule.ID) {
+			l.affects = append(l.affects, x.Rule.ID)
+		}
+		if d == withhold {
+			l.withheld++
+			if by == nil || l.hides && !by.hides {
+				by = l
+			}
+			continue
+		}
+		l.lowered++
+		if !slices.Contains(x.LoweredBy, l.gate) {
+			x.LoweredBy = append(x.LoweredBy, l.gate)
+		}
+		x.Confidence = x.Confidence.Lower()
+		if d == milder && x.Severity == finding.Error {
+			x.Severity = finding.Warning
+		}
+	}
+	return by
 }
 
 // explains lists the findings that are the usual consequence of another one of
 // the same node: they are shown as notes beside it (field catalogue, 8.3).
 var explains = map[string][]string{
 	"second-stage-dhcp-fails":       {"dhcp-no-offer"},
-	"wrong-vlan":                    {"dhcp-no-offer"},
+	"wrong-vlan":                    {"dhcp-no-offer", "second-stage-dhcp-fails"},
+	"l2-port-not-forwarding":        {"dhcp-no-offer", "second-stage-dhcp-fails"},
+	"dhcp-relay-broken":             {"dhcp-no-offer", "dhcp-offer-ignored"},
+	"dhcp-pool-exhausted":           {"dhcp-no-offer", "second-stage-dhcp-fails"},
 	"dhcp-rogue-libvirt":            append([]string{"dhcp-rogue-server"}, rogueBrings...),
 	"dhcp-rogue-server":             rogueBrings,
 	"rpc-portmap-no-answer":         {"tcp-syn-unanswered", "tcp-refused"},
@@ -167,10 +227,13 @@ var explains = map[string][]string{
 	"nfs-server-not-responding":     {"tcp-syn-unanswered", "tcp-refused"},
 	"privileged-port-refused":       {"nfs-mount-denied", "rpc-auth-error"},
 	"blocked-by-firewall":           {"tcp-refused", "tcp-syn-unanswered", "tftp-no-answer", "rpc-mount-no-answer", "rpc-portmap-no-answer", "nfs-server-not-responding"},
-	"reply-filtered":                {"dhcp-offer-ignored"},
+	"reply-filtered":                {"dhcp-offer-ignored", "dhcp-no-offer"},
 	"bad-udp-checksum-reply":        {"dhcp-offer-ignored"},
-	"fragments-lost":                {"tftp-stalled"},
-	"path-mtu-black-hole":           {"tftp-stalled"},
+	"tftp-name-garbage":             {"tftp-file-not-found", "tftp-error", "tftp-no-answer"},
+	"tftp-size-limit":               {"tftp-stalled"},
+	"fragments-lost":                {"tftp-stalled", "nfs-server-not-responding"},
+	"path-mtu-black-hole":           {"tftp-stalled", "nfs-server-not-responding"},
+	"arp-no-answer":                 {"no-load-after-ack"},
 	"wrong-loader-for-architecture": {"reboot-loop"},
 }
 
@@ -178,31 +241,46 @@ var explains = map[string][]string{
 var rogueBrings = []string{"dhcp-several-servers", "dhcp-answers-disagree", "dhcp-no-boot-info", "dhcp-nak", "dhcp-offer-ignored",
 	"arp-no-answer", "no-load-after-ack"}
 
+// explain makes notes of the consequences of findings that stand as warnings
+// or errors by themselves.
 func (v *verdict) explain() {
+	byNode := make(map[boot.Key][]*entry)
 	for _, e := range v.findings {
-		if e.Severity < finding.Warning {
-			continue
+		byNode[e.node] = append(byNode[e.node], e)
+	}
+	var causes []*entry
+	for _, e := range v.findings {
+		if e.Severity >= finding.Warning && explains[e.Rule.ID] != nil {
+			causes = append(causes, e)
 		}
-		for _, id := range explains[e.Rule.ID] {
-			for _, x := range v.findings {
-				if x.Rule.ID == id && x.Severity > finding.Note && related(e, x) {
-					x.Severity = finding.Note
-					x.LoweredBy = append(x.LoweredBy, e.Rule.ID)
-				}
+	}
+	for _, e := range causes {
+		for _, x := range byNode[e.node] {
+			if x.Severity > finding.Note && slices.Contains(explains[e.Rule.ID], x.Rule.ID) && related(e, x) {
+				x.Severity = finding.Note
+				x.LoweredBy = append(x.LoweredBy, e.Rule.ID)
 			}
 		}
 	}
 }
 
-// related reports whether x can be a consequence of e: the same node, or the
-// segment when neither names one, and the same server where both name one and
-// the pair is about transport.
+// related reports whether x, of the same node or segment, can be a consequence
+// of e: it does not end before e begins, what happens below IP is in the same
+// VLAN, and what happens between two hosts is with the same server, and on the
+// same port where both name one.
 func related(e, x *entry) bool {
-	if e.node != x.node || e.VLAN != x.VLAN {
+	if x.Last < e.First {
 		return false
 	}
-	if e.Server.IsZero() || x.Server.IsZero() || e.Rule.Rank == finding.RankRogue {
+	if e.Rule.Rank <= finding.RankProxy && e.VLAN != x.VLAN {
+		return false
+	}
+	if e.Rule.Rank <= finding.RankProxy || e.Server.Addr.IsZero() || x.Server.Addr.IsZero() {
 		return true
 	}
-	return e.Server.Addr == x.Server.Addr
+	if e.Rule.ID == "arp-no-answer" {
+		return true // the server of a lease need not be the one that was asked for
+	}
+	samePort := e.Server.Port == 0 || x.Server.Port == 0 || e.Server.Port == x.Server.Port
+	return e.Server.Addr == x.Server.Addr && samePort
 }

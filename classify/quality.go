@@ -1,36 +1,38 @@
 package classify
 
 import (
-	"fmt"
-	"slices"
-	"strings"
-
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/catalog"
 	"github.com/pxescope/pxescope/classify/finding"
 	"github.com/pxescope/pxescope/classify/site"
+	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
 // quality watches what a capture can and cannot show (field catalogue, 8.0).
-// It sees every frame and must stay cheap.
+// It sees every frame, allocates nothing in the steady state, and leaves the
+// conclusions to limits.
 type quality struct {
-	t *site.Thresholds
+	t   *site.Thresholds
+	cat *catalog.Catalog
+	due [catalog.MaxServices + 1]bool // services whose every request is answered
 
 	segments map[segment]*segmentSeen
-	lastSeg  *segmentSeen
-	lastKey  segment
-	senders  senders
+	recent   [recentSegments]recentSegment
+	overflow segmentSeen // of the segments beyond maxSegments
+	hosts    hosts
+	asks     asks
+	flows    flows
+	dhcp     dhcpSeen
+	blind    map[direction]*blindness
 
-	packets    uint64
-	bootPorts  uint64 // packets on 67, 68, 69 and 4011 alone
-	firstSvc   catalog.Index
-	oneService bool
-	cut        uint64
-	cooked     uint64
-	oversize   uint64
-	later      uint64 // later IP fragments
-	midFlow    uint64 // replies and running transfers before any request
+	packets  uint64
+	begun    capture.Time // of the first packet
+	midFlow  uint64       // conversations that ran when the capture began
+	snap     int          // length of the longest frame that was cut
+	oversize [maxOversize]oversizeHost
+	local    map[wire.MAC]bool // senders that a cooked capture marks as the capturing host
+
 	interfaces []capture.Interface
 	files      []capture.FileInfo
 }
@@ -42,313 +44,234 @@ type segment struct {
 	vlan  uint16
 }
 
+// segmentSeen counts the frames of one segment.
 type segmentSeen struct {
-	requests uint64 // unicast, to a server port
-	replies  uint64 // from a server port
+	packets   uint64
+	requests  uint64 // unicast, to a server that answers every request
+	broadcast uint64 // requests to everybody
+	replies   uint64 // from a server's port
+	unicast   uint64 // frames to one machine
+	arp       uint64
+	bootPorts uint64 // on 67, 68, 69 and 4011
+	dhcp      uint64 // on 67, 68 and 4011
+	cut       uint64
+	cooked    uint64
+	oversize  uint64
+	lost      uint64 // TCP segments that were acknowledged and never seen
+	blind     uint64 // proofs that a direction is hidden
+
+	service catalog.Index // of every packet so far, unless mixed
+	mixed   bool
+
+	asked  [maxAsked]finding.Endpoint // servers that requests went to
+	nasked int
+
+	// common are the machines that every unicast frame so far comes from or goes
+	// to: the capturing host, where there is one. ncommon is 0 when frames
+	// between others were seen: then the capture shows more than its own host.
+	common  [2]wire.MAC
+	ncommon int
 }
 
-// maxSegments bounds the segments kept apart.
-const maxSegments = 1024
+const (
+	maxSegments    = 1024
+	recentSegments = 16
+	maxAsked       = 8
+	maxOversize    = 16
+	maxLocal       = 64
+	// maxFrame is the longest frame of Ethernet without tags and FCS, maxJumbo
+	// the longest that jumbo frames make.
+	maxFrame = 1514
+	maxJumbo = 9234
+	// beginning is how long after the first packet a conversation that is met in
+	// its middle was running before.
+	beginning = 2 * capture.Time(1e9)
+)
 
-func newQuality(s *site.Site) *quality {
-	return &quality{t: &s.Thresholds, segments: make(map[segment]*segmentSeen), oneService: true, firstSvc: catalog.None,
-		senders: senders{addrs: make(map[wire.Addr]struct{}), macs: make(map[wire.MAC]struct{})}}
+type recentSegment struct {
+	key  segment
+	seen *segmentSeen
 }
 
+// An oversizeHost sends frames that no wire carries.
+type oversizeHost struct {
+	mac wire.MAC
+	len int
+}
+
+func newQuality(s *site.Site, c *catalog.Catalog) *quality {
+	q := &quality{
+		t: &s.Thresholds, cat: c, segments: make(map[segment]*segmentSeen), hosts: newHosts(),
+		blind: make(map[direction]*blindness), local: make(map[wire.MAC]bool),
+	}
+	for _, v := range c.Services() {
+		q.due[v.Index] = v.Answer == catalog.Answered
+	}
+	return q
+}
+
+// frame reads one frame. svc is its service and toServer its direction, as
+// counted.
 func (q *quality) frame(f *wire.Frame, svc catalog.Index, toServer bool) {
+	if q.packets == 0 {
+		q.begun = f.Time
+	}
 	q.packets++
-	if f.CapLen < f.WireLen {
-		q.cut++
-	}
-	if f.Link == capture.LinkSLL || f.Link == capture.LinkSLL2 {
-		q.cooked++
-	}
-	if f.CapLen > 1514+4*int(f.TagCount) && f.Tunnel == wire.NoTunnel {
-		q.oversize++
-	}
-	if f.Fragment == wire.Later {
-		q.later++
-	}
-	q.senders.saw(f)
-	if bootPort(f.SrcPort) || bootPort(f.DstPort) {
-		q.bootPorts++
-	}
-	if svc != q.firstSvc {
-		if q.firstSvc == catalog.None && q.packets == 1 {
-			q.firstSvc = svc
-		} else {
-			q.oneService = false
+	s := q.segment(segment{f.Iface, f.VLAN()})
+	q.count(s, f, svc)
+	if f.ARP.Op != 0 {
+		s.arp++
+		q.hosts.saw(f.SrcMAC, f.ARP.Sender)
+		q.asked(f)
+	} else {
+		q.hosts.saw(f.SrcMAC, f.Src)
+		if q.asks.open > 0 && f.IPVersion == 4 {
+			q.resolved(s, f)
 		}
 	}
-	if svc == catalog.None {
-		return
+	unicast := !f.DstMAC.IsGroup() && !f.Dst.IsMulticast()
+	if unicast && f.HasDstMAC {
+		s.between(f.SrcMAC, f.DstMAC)
 	}
-	seg := q.segment(segment{f.Iface, f.VLAN()})
-	if seg == nil {
-		return
+	switch f.Proto {
+	case wire.ProtoTCP:
+		if f.Stop == wire.StopNone {
+			q.segmentOf(s, f)
+		}
+	case wire.ProtoUDP:
+		q.datagram(f, svc, toServer)
 	}
-	if !toServer {
-		seg.replies++
-	} else if !f.Dst.IsMulticast() && !f.DstMAC.IsGroup() {
-		seg.requests++
+	switch {
+	case svc == catalog.None || f.SrcPort == f.DstPort && f.SrcPort != 0:
+		// Nothing, or a protocol whose two sides look alike: NTP, syslog.
+	case !toServer:
+		s.replies++
+	case !unicast || isBroadcast(f.Dst):
+		s.broadcast++
+	case q.due[svc]:
+		s.requests++
+		s.ask(f)
 	}
 }
 
-func bootPort(p uint16) bool { return p == 67 || p == 68 || p == 69 || p == 4011 }
+// count is the plain arithmetic over the frames of a segment.
+func (q *quality) count(s *segmentSeen, f *wire.Frame, svc catalog.Index) {
+	if s.packets == 0 {
+		s.service = svc
+	}
+	s.packets++
+	s.mixed = s.mixed || svc != s.service
+	if f.CapLen < f.WireLen {
+		s.cut++
+		q.snap = max(q.snap, f.CapLen)
+	}
+	if f.Link == capture.LinkSLL || f.Link == capture.LinkSLL2 {
+		s.cooked++
+		if f.Outgoing && len(q.local) < maxLocal && !q.local[f.SrcMAC] {
+			q.local[f.SrcMAC] = true
+		}
+	} else if f.WireLen > maxFrame && f.WireLen > maxFrame+4*int(f.TagCount) && f.Tunnel == wire.NoTunnel {
+		s.oversize++
+		q.tooLong(f)
+	}
+	if p := min(f.SrcPort, f.DstPort); p >= 67 && p <= 69 || f.SrcPort == 4011 || f.DstPort == 4011 {
+		s.bootPorts++
+		if p != 69 {
+			s.dhcp++
+		}
+	}
+}
 
+func (q *quality) tooLong(f *wire.Frame) {
+	for i := range q.oversize {
+		h := &q.oversize[i]
+		if h.len == 0 || h.mac == f.SrcMAC {
+			h.mac, h.len = f.SrcMAC, max(h.len, f.WireLen)
+			return
+		}
+	}
+}
+
+// segment is the record of a segment.
 func (q *quality) segment(k segment) *segmentSeen {
-	if q.lastSeg != nil && q.lastKey == k {
-		return q.lastSeg
+	r := &q.recent[(k.iface^int(k.vlan))&(recentSegments-1)]
+	if r.key == k && r.seen != nil {
+		return r.seen
 	}
 	s := q.segments[k]
 	if s == nil {
 		if len(q.segments) >= maxSegments {
-			return nil
+			return &q.overflow
 		}
 		s = &segmentSeen{}
 		q.segments[k] = s
 	}
-	q.lastSeg, q.lastKey = s, k
+	*r = recentSegment{k, s}
 	return s
 }
 
-// senders remembers who was ever heard: an address or MAC that sent anything
-// is no direction that the capture misses.
-type senders struct {
-	addrs    map[wire.Addr]struct{}
-	macs     map[wire.MAC]struct{}
-	lastAddr wire.Addr
-	lastMAC  wire.MAC
-	full     bool
-}
-
-// maxSenders bounds the senders remembered; beyond it everybody counts as heard.
-const maxSenders = 1 << 16
-
-func (s *senders) saw(f *wire.Frame) {
-	if f.SrcMAC != s.lastMAC {
-		s.lastMAC = f.SrcMAC
-		if len(s.macs) < maxSenders {
-			s.macs[f.SrcMAC] = struct{}{}
+// ask remembers whom a request went to: the server, and the machine that takes
+// the frame, which may be a router.
+func (s *segmentSeen) ask(f *wire.Frame) {
+	if s.replies > 0 || s.nasked == maxAsked {
+		return
+	}
+	for _, e := range s.asked[:s.nasked] {
+		if e.Addr == f.Dst {
+			return
 		}
 	}
-	a := f.Src
-	if f.ARP.Op != 0 {
-		a = f.ARP.Sender
+	s.asked[s.nasked] = finding.Endpoint{MAC: f.DstMAC, Addr: f.Dst}
+	s.nasked++
+}
+
+// between narrows down who can be the capturing host.
+func (s *segmentSeen) between(src, dst wire.MAC) {
+	s.unicast++
+	if s.ncommon == 0 {
+		if s.unicast == 1 {
+			s.common, s.ncommon = [2]wire.MAC{src, dst}, 2
+		}
+		return
 	}
-	if a != s.lastAddr {
-		s.lastAddr = a
-		if len(s.addrs) < maxSenders {
-			s.addrs[a] = struct{}{}
-		} else {
-			s.full = true
+	n := 0
+	for _, m := range s.common[:s.ncommon] {
+		if m == src || m == dst {
+			s.common[n] = m
+			n++
 		}
 	}
+	s.ncommon = n
 }
 
-func (s *senders) heard(e finding.Endpoint) bool {
-	if s.full || e.Addr.IsZero() || e.Addr.IsMulticast() {
-		return true
+// shows reports whether unicast frames between a and b would be in the
+// capture: frames between other machines are, or one of the two takes part in
+// every frame that is. As long as there are few frames it is assumed.
+func (s *segmentSeen) shows(a, b wire.MAC, few uint64) bool {
+	if s == nil || s.cooked > 0 || s.packets < few || s.unicast > 0 && (s.unicast < few || s.ncommon == 0) {
+		return true // on cooked captures destinations are not known
 	}
-	if _, ok := s.addrs[e.Addr]; ok {
-		return true
-	}
-	return false
-}
-
-// A gate is one reason to doubt a finding.
-type gate struct {
-	gate     string
-	suppress bool // else the confidence is lowered
-}
-
-// gates tells which gates a finding meets.
-func (q *quality) gates(f *finding.Finding, c *clock) []gate {
-	var g []gate
-	if q.localVirt(f) {
-		g = append(g, gate{"local-virt", true})
-	}
-	if !f.Rule.Absence {
-		return g
-	}
-	if c.spans(f.First, f.Last) {
-		g = append(g, gate{"clock", true})
-	}
-	if q.oneSided(segment{f.Iface, f.VLAN}) {
-		g = append(g, gate{"one-sided", true})
-	} else if q.asymmetric(f) {
-		g = append(g, gate{"asymmetric", true})
-	}
-	if hidden, sure := q.filtered(f); hidden {
-		g = append(g, gate{"filtered", sure})
-	}
-	if q.dropped() > 0 {
-		g = append(g, gate{"drops", false})
-	}
-	return g
-}
-
-// oneSided: requests to server ports, never a packet from one.
-func (q *quality) oneSided(k segment) bool {
-	s := q.segments[k]
-	return s != nil && s.requests >= uint64(q.t.OneSidedRequests) && s.replies == 0
-}
-
-// asymmetric: many unicast requests to a server from which nothing at all was
-// heard, while the segment as a whole is two-way. A node must have resolved
-// the server's address, so an answer to ARP at least was there to be seen.
-func (q *quality) asymmetric(f *finding.Finding) bool {
-	return len(f.Frames) >= q.t.OneSidedRequests && !q.senders.heard(f.Server) && !f.Node.MAC.IsZero()
-}
-
-// filtered tells whether a capture filter may have hidden the answer: sure when
-// the capture shows that it did.
-func (q *quality) filtered(f *finding.Finding) (hidden, sure bool) {
-	if f.Iface < len(q.interfaces) {
-		if x := q.interfaces[f.Iface].Filter; x != "" {
-			return true, portsOnly(x) && outsideBootPorts(f.Rule.ID)
-		}
-	}
-	if q.packets >= uint64(q.t.FilteredPackets) && q.packets == q.bootPorts {
-		return outsideBootPorts(f.Rule.ID), true
-	}
-	return false, false
-}
-
-// outsideBootPorts lists the absences whose answer would not use the ports 67,
-// 68, 69 and 4011.
-func outsideBootPorts(id string) bool {
-	return !strings.HasPrefix(id, "dhcp-") && !strings.HasPrefix(id, "proxydhcp-") && !strings.HasPrefix(id, "boot-server-")
-}
-
-// portsOnly reports whether a filter expression selects by port and so loses
-// what moves to another one.
-func portsOnly(filter string) bool { return strings.Contains(filter, "port") }
-
-func (q *quality) dropped() (n uint64) {
-	for _, f := range q.files {
-		if f.Dropped.Known {
-			n += f.Dropped.N
-		}
-	}
-	return n
-}
-
-// localVirt: a virtual network of the capturing host, where its own DHCP
-// server is at home.
-func (q *quality) localVirt(f *finding.Finding) bool {
-	if !strings.HasPrefix(f.Rule.ID, "dhcp-rogue-") && f.Rule.ID != "dhcp-several-servers" {
-		return false
-	}
-	return f.Iface < len(q.interfaces) && isLocalVirt(q.interfaces[f.Iface].Name)
-}
-
-func isLocalVirt(name string) bool {
-	for _, p := range []string{"virbr", "vnet", "tap", "lxdbr", "docker", "veth", "br-int"} {
-		if strings.HasPrefix(name, p) {
+	for _, m := range s.common[:s.ncommon] {
+		if m == a || m == b {
 			return true
 		}
 	}
 	return false
 }
 
-// report lists the gates that are met.
-func (q *quality) report(c *clock, copies, asked uint64, v *verdict, open int, evicted map[string]uint64, dropped uint64) []Quality {
-	var out []Quality
-	add := func(name, severity, format string, args ...any) {
-		a := v.affects[name]
-		if a == nil {
-			a = []string{}
-		}
-		slices.Sort(a)
-		out = append(out, Quality{name, severity, fmt.Sprintf(format, args...), a})
+// isBroadcast takes an address that ends in 255 for a network's broadcast
+// address: on a cooked capture nothing else tells.
+func isBroadcast(a wire.Addr) bool { return a[15] == 255 && a.Is4() }
+
+// exchange notes what a decided exchange proves about the capture: a transfer
+// that was answered, as the client's next steps show, although none of its
+// frames is an answer's, was answered outside of the capture.
+func (q *quality) exchange(x *track.Exchange) {
+	if x.Outcome != track.Answered || x.Op != "RRQ" && x.Op != "WRQ" || x.Bytes > 0 || len(x.Frames) == 0 || len(x.Frames) > x.Tries {
+		return
 	}
-	for k, s := range q.segments {
-		if q.oneSided(k) {
-			add("one-sided", "warning", "%s shows %d requests to servers and not one packet from a server port: only one direction was captured, silence proves nothing there",
-				q.segmentName(k), s.requests)
-		}
-	}
-	if len(v.affects["asymmetric"]) > 0 {
-		add("asymmetric", "warning", "from a server that was asked many times nothing was heard at all, not even ARP: its direction is probably not in the capture")
-	}
-	for _, i := range q.interfaces {
-		if i.Filter != "" {
-			add("filtered", "note", "interface %s was captured with the filter %q", i.Name, i.Filter)
-		}
-	}
-	if q.packets >= uint64(q.t.FilteredPackets) && q.packets == q.bootPorts {
-		add("filtered", "warning", "all %d packets are on the ports 67, 68, 69 and 4011: a port filter hides TFTP data, ARP and everything after", q.packets)
-	} else if q.packets >= uint64(q.t.FilteredPackets) && q.oneService && q.firstSvc != catalog.None {
-		add("filtered", "note", "all %d packets are of one service: a capture filter probably hides the rest", q.packets)
-	}
-	if n := q.dropped(); n > 0 {
-		add("drops", "warning", "%d packets were dropped while capturing: a missing answer may be among them", n)
-	}
-	if q.cut > 0 {
-		add("snaplen", "note", "%d of %d packets are cut by the snap length; what lies beyond the cut is unknown, not missing", q.cut, q.packets)
-	}
-	if n := len(c.jumps); n > 0 {
-		j := c.jumps[0]
-		add("clock", "warning", "the capturing clock steps %d times, first by %v at frame %d; nothing is called unanswered across a step", n, j.by, j.frame.Number())
-	}
-	if c.outOfOrder > 0 {
-		add("merge", "note", "%d packets are out of time order by less than %v; read in file order", c.outOfOrder, q.t.ClockBack)
-	}
-	if asked > 0 && float64(copies) > q.t.DuplicateShare*float64(asked) {
-		add("duplicates", "note", "%d of %d control packets are copies (SPAN port or several interfaces); each was judged once", copies, asked)
-	}
-	if q.cooked > 0 {
-		add("any-interface", "note", "captured on \"any\" (cooked): destination MACs are missing and packets may appear once per interface")
-	}
-	if q.oversize > 0 {
-		add("offload", "note", "%d frames are larger than the wire allows: captured before segmentation or checksum offload", q.oversize)
-	}
-	for _, i := range q.interfaces {
-		if isLocalVirt(i.Name) {
-			add("local-virt", "note", "interface %s is a virtual network of the capturing host; its own DHCP server is at home there", i.Name)
-		}
-	}
-	if open > 0 {
-		add("ends-early", "note", "%d exchanges were still within their grace when the capture ended; they are open, not unanswered", open)
-	}
-	for name, n := range evicted {
-		add("bounds", "note", "%s: %d entries were dropped because a table was full", name, n)
-	}
-	if dropped > 0 {
-		add("bounds", "note", "%d findings beyond the limit of %d were dropped", dropped, maxFindings)
-	}
-	for _, f := range q.files {
-		if f.Damage != "" || f.Truncated {
-			add("damage", "warning", "%s: %s; everything before it was analyzed", f.Name, damage(f))
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Quality) int {
-		if a.Severity != b.Severity {
-			return strings.Compare(b.Severity, a.Severity) // warning before note
-		}
-		if a.Gate != b.Gate {
-			return strings.Compare(a.Gate, b.Gate)
-		}
-		return strings.Compare(a.Detail, b.Detail)
+	k := segment{x.Iface, x.VLAN}
+	q.unseen(q.segment(k), direction{x.Server.Addr, x.Client.Addr}, blindness{
+		mac: x.Client.MAC, frame: x.Frames[len(x.Frames)-1], how: "goes on to the next file without an answer to its read request",
 	})
-	return out
-}
-
-func damage(f capture.FileInfo) string {
-	if f.Damage != "" {
-		return f.Damage
-	}
-	return fmt.Sprintf("the file ends inside packet %d", f.Packets+1)
-}
-
-func (q *quality) segmentName(k segment) string {
-	name := "the capture"
-	if k.iface < len(q.interfaces) && q.interfaces[k.iface].Name != "" {
-		name = "interface " + q.interfaces[k.iface].Name
-	}
-	if k.vlan != 0 {
-		name += fmt.Sprintf(", VLAN %d,", k.vlan)
-	}
-	return name
 }

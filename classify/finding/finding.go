@@ -50,6 +50,16 @@ var confidenceNames = [...]string{"possible", "likely", "certain"}
 
 func (c Confidence) String() string { return confidenceNames[c] }
 
+// ParseConfidence reads the name of a confidence.
+func ParseConfidence(s string) (Confidence, bool) {
+	for i, n := range confidenceNames {
+		if n == s {
+			return Confidence(i), true
+		}
+	}
+	return 0, false
+}
+
 // Lower is one step less sure.
 func (c Confidence) Lower() Confidence {
 	if c == Possible {

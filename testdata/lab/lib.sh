@@ -151,6 +151,7 @@ stop_captures() {
     [ -e "$f" ] || continue
     grep -qE '(^| )0 packets dropped by kernel' "$f" || echo "lab: ${f##*/capture.}: $(grep dropped "$f")" >&2
   done
+  chmod 644 "$OUT"/*
   lab_captures=()
 }
 
@@ -206,6 +207,12 @@ libvirt_network() {
 http_server() { # HOST
   daemon "$1" busybox httpd -f -p 80 -h /srv/http
   wait_port "$1" t 80
+}
+
+# tftpd HOST: tftpd-hpa; it takes uploads, and block sizes larger than a frame.
+tftpd() {
+  daemon "$1" in.tftpd -L -u nobody -s -c -p /srv/tftp
+  wait_port "$1" u 69
 }
 
 # nfs_server HOST: rpcbind and ganesha; /srv/nfs is exported, /srv/denied is not
@@ -330,13 +337,15 @@ lease() {
 
 # --- Segments, servers and agents that several scenarios share ----------------
 
-# isc_dhcpd HOST: ISC dhcpd for 10.20.0.0/24 (with ISC_POOL's statements), and for
+# isc_dhcpd HOST: ISC dhcpd for 10.20.0.0/24 (with statements of
+# ISC_POOL, leases of ISC_LEASE seconds), and for
 # 10.30.0.0/24 behind a relay.
 isc_dhcpd() {
   cat >"$SRV/state/dhcpd.conf" <<CONF
 authoritative;
 ping-check false;
-default-lease-time 1800;
+default-lease-time ${ISC_LEASE:-1800};
+min-lease-time 30;
 subnet 10.20.0.0 netmask 255.255.255.0 { pool { ${ISC_POOL:-} range 10.20.0.100 10.20.0.150; } option routers 10.20.0.2; }
 subnet 10.30.0.0 netmask 255.255.255.0 { range 10.30.0.100 10.30.0.150; option routers 10.30.0.1; }
 CONF
@@ -432,4 +441,14 @@ capture_ng() {
   background "dumpcap.$file" ip netns exec "$LAB_PREFIX-$place" dumpcap -q -n -w "$OUT/$file" "${args[@]}"
   lab_captures+=("$last")
   until_ok 10 test -s "$OUT/$file" || die "dumpcap: $(cat "$LOG/dumpcap.$file")"
+}
+
+# egress HOST MATCH, ingress HOST MATCH: frames of eth0 that MATCH are dropped,
+# after fragmentation and before reassembly.
+egress() { netdev_drop "$1" egress "$2"; }
+ingress() { netdev_drop "$1" ingress "$2"; }
+netdev_drop() {
+  ns "$1" nft add table netdev lab
+  ns "$1" nft add chain netdev lab "$2" "{ type filter hook $2 device eth0 priority 0; }"
+  ns "$1" nft add rule netdev lab "$2" "$3" drop || die "nft: $3"
 }

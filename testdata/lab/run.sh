@@ -139,7 +139,7 @@ $wrong"
   else
     result[$name]=${result[$name]:-ok}
     printf '%-28s %4ss  ok\n' "$name" "${seconds[$name]}"
-    [ -z "$keep" ] || { mkdir -p "$keep" && cp "$dir"/out/* "$keep"/; }
+    [ -z "$keep" ] || { mkdir -p "$keep" && for f in "$dir"/out/*; do cp "$f" "$keep/lab-${f##*/}"; done; }
     rm -rf "$dir"
   fi
 }

@@ -1,0 +1,24 @@
+# shellcheck shell=bash disable=SC2154
+#: proves   UEFI PXE over IPv6: router advertisement, DHCPv6, TFTP over IPv6; IPv4 is not served, and this is no fault of the node
+#: needs    qemu-system-x86 ovmf dnsmasq-base grub-common grub-efi-amd64-bin
+#: takes    110
+#: capture  uefi-ipv6.pcap
+#: node     52:54:00:0a:0a:01 booted tftp
+#: may      dhcp-no-offer
+#: never    dhcpv6-no-answer tftp-no-answer tftp-stalled
+
+scenario() {
+  export LAB_IPV6=1
+  segment sw
+  host srv sw 52:54:00:00:00:02 fd20::2/64
+  grub-mkimage -O x86_64-efi -o "$SRV/tftp/grubx64.efi" -p /grub efinet tftp halt >"$LOG/mkimage" 2>&1 ||
+    die "grub-mkimage: $(cat "$LOG/mkimage")"
+  capture uefi-ipv6.pcap sw
+  sleep 2 # duplicate address detection
+  dnsmasq srv --enable-ra --dhcp-range=fd20::100,fd20::1ff,64,10m --enable-tftp --tftp-root=/srv/tftp \
+    --dhcp-option='option6:bootfile-url,tftp://[fd20::2]/grubx64.efi'
+  uefi sw 52:54:00:0a:0a:01
+  until_ok 240 log_says "$console" 'GNU GRUB|grub>' || die "no GRUB: $(tail -c 400 "$console")"
+  sleep 1
+  machine_off
+}

@@ -1,0 +1,171 @@
+package counter
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/pxescope/pxescope/classify/catalog"
+)
+
+// A Kind says what a Slot counts.
+type Kind string
+
+// Kinds of slots.
+const (
+	Other       Kind = "other"       // read, and of no service
+	Undecodable Kind = "undecodable" // a header is cut or broken before the ports
+	Fragments   Kind = "fragments"   // later IP fragments of a datagram whose first fragment was not seen
+	FrameKind   Kind = "frame"       // a service without ports: ARP, ICMP, LLDP
+	PortKind    Kind = "port"        // a service's port
+)
+
+// The first slots are the same in every Layout. A port of no service has
+// slot 0 in the port table.
+const (
+	slotOther = iota
+	slotUndecodable
+	slotFragments
+	firstService
+)
+
+// maxSlots is what one byte of the port table can tell apart.
+const maxSlots = 256
+
+// longRun is how many neighbouring ports of one service and rank get a slot
+// each; longer runs share one, so that a range like 30000-32767 fits.
+const longRun = 16
+
+// A Slot is what one pair of counters stands for.
+type Slot struct {
+	Kind    Kind          `json:"kind"`
+	Service string        `json:"service,omitempty"` // catalog id, empty for the first three kinds
+	Phase   string        `json:"phase,omitempty"`
+	Proto   catalog.Proto `json:"-"`
+	Port    uint16        `json:"port,omitempty"` // the catalog's side of the conversation
+	Last    uint16        `json:"last,omitempty"` // of a run of ports that share the slot; else Port
+	Client  bool          `json:"client,omitempty"`
+
+	index catalog.Index
+}
+
+// A Layout is how counters are arranged for one catalog. It is immutable.
+type Layout struct {
+	cat    *catalog.Catalog
+	slots  []Slot
+	ports  [2][1 << 16]uint8 // slot of a tcp, udp port; 0 for a port of no service
+	rank   [maxSlots]uint8   // of a slot, as catalog.Entry.Rank
+	splits []split
+	ethers []etherRule
+	llcs   []llcRule
+	icmps  []icmpRule
+}
+
+// A split moves a packet from one slot to another by the port of the other side.
+type split struct {
+	from, to uint8
+	clients  catalog.Range
+}
+
+type etherRule struct {
+	typ  uint16
+	slot uint8
+}
+
+type llcRule struct {
+	sap  uint8 // destination service access point, IEEE 802.2
+	slot uint8
+}
+
+type icmpRule struct {
+	proto, first, last uint8
+	slot               uint8
+}
+
+// Tables of Layout.ports.
+const (
+	tcpTable = iota
+	udpTable
+)
+
+// NewLayout arranges counters for a catalog. It fails only for a catalog that
+// claims more single ports than a byte can number.
+func NewLayout(c *catalog.Catalog) (*Layout, error) {
+	l := &Layout{cat: c, slots: []Slot{{Kind: Other}, {Kind: Undecodable}, {Kind: Fragments}}}
+	for i := range c.Services() {
+		l.addFrames(&c.Services()[i])
+	}
+	for t, proto := range []catalog.Proto{tcpTable: catalog.TCP, udpTable: catalog.UDP} {
+		l.addPorts(t, proto)
+	}
+	for _, s := range c.Splits() {
+		t := tcpTable
+		if s.Proto == catalog.UDP {
+			t = udpTable
+		}
+		from := l.ports[t][s.Port]
+		to := l.add(Slot{Kind: PortKind, Proto: s.Proto, Port: s.Port, Last: s.Port,
+			Client: c.Table(uint8(s.Proto))[s.Port].Client(), index: s.Service})
+		l.splits = append(l.splits, split{from, uint8(to), s.Clients})
+	}
+	if len(l.slots) > maxSlots {
+		return nil, fmt.Errorf("the catalog has %d ports and services to count, %d at most: leave out the added ones that need no counter", len(l.slots), maxSlots)
+	}
+	for i := range l.slots {
+		if s := c.At(l.slots[i].index); s != nil {
+			l.slots[i].Service, l.slots[i].Phase = s.ID, string(s.Phase)
+		}
+	}
+	return l, nil
+}
+
+func (l *Layout) add(s Slot) int {
+	l.slots = append(l.slots, s)
+	return len(l.slots) - 1
+}
+
+// addFrames gives a service without ports its slot and notes how to know it.
+func (l *Layout) addFrames(s *catalog.Service) {
+	if len(s.Frames) == 0 {
+		return
+	}
+	slot := uint8(l.add(Slot{Kind: FrameKind, index: s.Index}))
+	for _, k := range s.Frames {
+		switch {
+		case k.EtherType != 0:
+			l.ethers = append(l.ethers, etherRule{k.EtherType, slot})
+		case k.LLC != 0:
+			l.llcs = append(l.llcs, llcRule{k.LLC, slot})
+		default:
+			l.icmps = append(l.icmps, icmpRule{k.ICMP.Proto, k.ICMP.First, k.ICMP.Last, slot})
+		}
+	}
+}
+
+func (l *Layout) addPorts(t int, proto catalog.Proto) {
+	table := c16(l.cat.Table(uint8(proto)))
+	splitPort := func(p int) bool { return table[p].IsSplit() }
+	for first := 0; first < len(table); {
+		e := table[first]
+		last := first
+		for e != 0 && !splitPort(first) && last+1 < len(table) && table[last+1] == e {
+			last++
+		}
+		if e == 0 {
+			first++
+			continue
+		}
+		for p := first; p <= last; p++ {
+			if len(l.slots) < maxSlots && (p == first || last-first >= longRun) {
+				if p == first {
+					l.add(Slot{Kind: PortKind, Proto: proto, Port: uint16(first), Last: uint16(last), Client: e.Client(), index: e.Index()})
+				}
+			} else {
+				l.add(Slot{Kind: PortKind, Proto: proto, Port: uint16(p), Last: uint16(p), Client: e.Client(), index: e.Index()})
+			}
+			l.ports[t][p] = uint8(len(l.slots) - 1)
+			l.rank[uint8(len(l.slots)-1)] = e.Rank()
+		}
+		first = last + 1
+	}
+}

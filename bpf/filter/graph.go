@@ -1,0 +1,129 @@
+package filter
+
+// A graph is a set of decisions, each different from all others: equal ones
+// are one. It has no cycles.
+type graph struct {
+	unique map[decision]*decision
+	order  int
+}
+
+// A decision goes to t or to f by a test, sets X and goes to t, or ends with a
+// number of bytes to keep.
+type decision struct {
+	kind decisionKind
+	v    value
+	op   cmp
+	k    uint32
+	t, f *decision
+	id   int // creation order: what it leads to is smaller
+}
+
+type decisionKind uint8
+
+const (
+	end decisionKind = iota
+	branch
+	setX
+)
+
+func newGraph() *graph { return &graph{unique: make(map[decision]*decision)} }
+
+func (g *graph) add(d decision) *decision {
+	if have, ok := g.unique[d]; ok {
+		return have
+	}
+	g.order++
+	n := d
+	n.id = g.order
+	g.unique[d] = &n
+	return &n
+}
+
+func (g *graph) end(keep uint32) *decision { return g.add(decision{k: keep}) }
+
+func (g *graph) setX(v value, then *decision) *decision {
+	return g.add(decision{kind: setX, v: v, t: then})
+}
+
+// test adds a decision, or nothing where it would make no difference.
+func (g *graph) test(v value, op cmp, k uint32, t, f *decision) *decision {
+	if t == f {
+		return t
+	}
+	if largest := v.largest(); largest != 0 {
+		switch {
+		case op == equal && k > largest, op == above && k >= largest, op == atLeast && k > largest, op == anyBit && k&largest == 0:
+			return f
+		case op == atLeast && k == 0:
+			return t
+		case v.mask != 0 && op == equal && k&^v.mask != 0:
+			return f
+		}
+	}
+	return g.add(decision{kind: branch, v: v, op: op, k: k, t: t, f: f})
+}
+
+// largest is the largest number that v can be, 0 when that is not known.
+func (v value) largest() uint32 {
+	switch {
+	case v.kind == calculated || v.kind == compared:
+		return 0
+	case v.mask != 0:
+		return v.mask
+	}
+	return 0xffffffff >> (32 - 8*uint32(v.size))
+}
+
+// build adds a condition that leads to t or f. The right side comes first:
+// everything is built from its end.
+func (g *graph) build(c *cond, t, f *decision) *decision {
+	switch c.kind {
+	case condAnd:
+		return g.build(c.l, g.build(c.r, t, f), f)
+	case condOr:
+		return g.build(c.l, t, g.build(c.r, t, f))
+	case condNot:
+		return g.build(c.l, f, t)
+	case condTrue:
+		return t
+	case condFalse:
+		return f
+	case condPorts:
+		return c.ports.build(g, t, f)
+	}
+	return g.test(c.v, c.op, c.k, t, f)
+}
+
+// reachable are the decisions below root, every one before those it leads to.
+func reachable(root *decision) []*decision {
+	var out []*decision
+	seen := make(map[*decision]bool)
+	// An explicit stack: a long expression makes a long chain.
+	type visit struct {
+		d    *decision
+		step int
+	}
+	stack := []visit{{d: root}}
+	seen[root] = true
+	for len(stack) > 0 {
+		top := &stack[len(stack)-1]
+		next := top.d.f
+		if top.step == 1 {
+			next = top.d.t
+		}
+		top.step++
+		if top.step > 2 {
+			out = append(out, top.d)
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		if next != nil && !seen[next] {
+			seen[next] = true
+			stack = append(stack, visit{d: next})
+		}
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out
+}

@@ -98,6 +98,9 @@ func (n *Nodes) dhcp(v *Node, x *track.Exchange, out *track.Out) {
 		n.chained(v, l.Kind)
 		if v.loaded && l.Kind == track.ClientOther {
 			v.os = true
+			if len(v.Boots) > 0 {
+				v.Boots[len(v.Boots)-1].System = true
+			}
 			n.started(v, track.StageDHCP, x.Last, out)
 		}
 	}

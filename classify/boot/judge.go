@@ -227,7 +227,7 @@ func (n *Nodes) rebooted(v *Node, out *track.Out) {
 	var frames []capture.FrameID
 	for i := range b {
 		// The last boot may still be on its way.
-		if i < len(b)-1 && b[i].Stage != b[0].Stage || b[i].Stage >= track.StageMetadata {
+		if i < len(b)-1 && b[i].Stage != b[0].Stage || b[i].Stage >= track.StageMetadata || b[i].System {
 			return
 		}
 		if len(b[i].Frames) > 0 {

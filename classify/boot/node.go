@@ -67,6 +67,7 @@ type Node struct {
 type Boot struct {
 	At     capture.Time
 	Stage  track.Stage // furthest of this boot
+	System bool        // an operating system or installer got its address
 	Frames []capture.FrameID
 }
 

@@ -82,7 +82,7 @@ var RuleWrongVLAN = &finding.Rule{
 var RuleRebootLoop = &finding.Rule{
 	ID: "reboot-loop", Ref: "FM-65", Severity: finding.Error, Confidence: finding.Likely, Rank: finding.RankLoop,
 	Title:      "The machine starts over again and again",
-	Detect:     "At least reboot_count firmware starts within reboot_window, each of which loaded something and none of which got further than the others.",
+	Detect:     "At least reboot_count firmware starts within reboot_window, each of which loaded something, none of which got further than the others or to a system with an address of its own.",
 	Means:      "The kernel panics, the boot order comes back to the network, a power policy or a watchdog restarts the machine.",
 	Next:       "Look at the console after the last completed download (facts).",
 	Traps:      "Commissioning and deployment are two boots. Firmware that tries one card after the other is one start. A machine that boots from disk by way of PXE starts each time like this.",

@@ -112,6 +112,26 @@ func TestConnectionGoesOnInVain(t *testing.T) {
 	})
 }
 
+// A machine that runs each time is no reboot loop, also while it starts anew.
+func TestSystemsEachTimeAreNoLoop(t *testing.T) {
+	for _, system := range []bool{false, true} {
+		m := newMachine()
+		for i := range 3 {
+			x := 120 * float64(i)
+			m.dhcp("DISCOVER", track.ClientPXE, track.Answered, x, x+1, 1)
+			m.dhcp("REQUEST", track.ClientPXE, track.Answered, x+1, x+2, 1)
+			m.rrq(x+2, x+3, true, 9000)
+			if system && i < 2 {
+				m.dhcp("REQUEST", track.ClientOther, track.Answered, x+30, x+31, 1)
+			}
+		}
+		m.finish(300)
+		if got := m.said.Find("reboot-loop") != nil; got == system {
+			t.Errorf("systems got their addresses: %v, reboot-loop: got %v", system, got)
+		}
+	}
+}
+
 // A controller that dials is no machine that boots.
 func TestControllersAreNoNodes(t *testing.T) {
 	s := site.Default()

@@ -121,6 +121,8 @@ func (t *tracker) reset(f *wire.Frame, out *track.Out) {
 	a.begun = false
 	if k, s := t.known(flow); s != nil {
 		t.refused(k, s, f, "RST", out)
+	} else {
+		t.tried(flow.Src, f.Time)
 	}
 }
 

@@ -23,7 +23,7 @@ func (t *tracker) asked(k seriesKey, s *series, a *attempt, f *wire.Frame, out *
 		*r = run{first: f.Time}
 		if s.episode.outcome == track.Open {
 			r.counted = true
-			t.tried(k, f.Time)
+			t.tried(k.client, f.Time)
 		}
 	}
 	r.tries++
@@ -71,7 +71,7 @@ func (t *tracker) unanswered(k seriesKey, s *series, at capture.Time, out *track
 	}
 	f := t.finding(RuleSYNUnanswered, k, s)
 	f.First, f.Last, f.Frames = r.first, at, r.frames.list()
-	f.Summary = fmt.Sprintf("%d connection attempts to %s in %s, no answer and no ICMP: dropped, not refused",
+	f.Summary = fmt.Sprintf("%d SYNs to %s in %s, no answer and no ICMP: dropped, not refused",
 		r.tries, s.title(k), seconds(r.last.Sub(r.first)))
 	f.Facts = append(f.Facts, finding.Fact{Key: "syns", Value: r.tries}, finding.Fact{Key: "seconds", Value: r.last.Sub(r.first).Seconds()})
 	if other {
@@ -119,7 +119,7 @@ func (t *tracker) came(k seriesKey, s *series, now capture.Time, out *track.Out)
 	if r := &s.run; r.found {
 		f := t.finding(RuleSYNUnanswered, k, s)
 		f.Severity, f.First, f.Last, f.Frames = finding.Note, r.first, now, r.frames.list()
-		f.Summary = fmt.Sprintf("%d connection attempts to %s got no answer for %s, then the server answered",
+		f.Summary = fmt.Sprintf("%d SYNs to %s got no answer for %s, then the server answered",
 			r.tries, s.title(k), seconds(now.Sub(r.first)))
 		f.Facts = append(f.Facts, finding.Fact{Key: "syns", Value: r.tries}, finding.Fact{Key: "answered_after", Value: now.Sub(r.first).Seconds()})
 		out.Find(f)
@@ -199,7 +199,7 @@ func (t *tracker) findRefused(k seriesKey, s *series, at capture.Time, out *trac
 		f.Confidence = finding.Likely
 		f.Summary = fmt.Sprintf("%s refused the connection (%s), and the client gave up", s.title(k), n.reason)
 	} else {
-		f.Summary = fmt.Sprintf("%s refused %d connections (%s)", s.title(k), n.n, n.reason)
+		f.Summary = fmt.Sprintf("%s refused %d SYNs (%s)", s.title(k), n.n, n.reason)
 	}
 	f.Facts = append(f.Facts, finding.Fact{Key: "refusals", Value: n.n}, finding.Fact{Key: "by", Value: n.reason})
 	if n.reason == portUnreachable {

@@ -22,22 +22,35 @@ const (
 	scanWindow  = 10 * time.Second
 	scanTargets = 6 // ports tried within scanWindow without an answer
 	scanMemory  = time.Minute
+
+	// A sweep tries ports by the dozen; what its machine does in the next
+	// minutes, by hand or by script, is no boot either.
+	sweepTargets = 10 * scanTargets
+	sweepMemory  = 10 * time.Minute
 )
 
-// tried notes that a client begins to try a port.
-func (t *tracker) tried(k seriesKey, now capture.Time) {
-	c := t.clients.Get(k.client)
+// tried notes that a client begins to try a port, or was refused by one of no
+// known service: scans ask for those above all.
+func (t *tracker) tried(a wire.Addr, now capture.Time) {
+	c := t.clients.Get(a)
 	if c == nil {
-		c = t.clients.Put(k.client)
+		c = t.clients.Put(a)
 	}
-	window := scanWindow
-	if c.tried >= scanTargets {
-		window = scanMemory
-	}
-	if now.Sub(c.since) > window {
+	if now.Sub(c.since) > c.memory() {
 		*c = client{since: now}
 	}
 	c.tried++
+}
+
+// memory is how long the tries of c count.
+func (c *client) memory() time.Duration {
+	switch {
+	case c.tried >= sweepTargets:
+		return sweepMemory
+	case c.tried >= scanTargets:
+		return scanMemory
+	}
+	return scanWindow
 }
 
 // reached notes that a port answered.
@@ -49,7 +62,7 @@ func (t *tracker) reached(a wire.Addr) {
 
 func (t *tracker) scans(a wire.Addr, now capture.Time) bool {
 	c := t.clients.Get(a)
-	return c != nil && c.tried >= scanTargets && now.Sub(c.since) <= scanMemory
+	return c != nil && c.tried >= scanTargets && now.Sub(c.since) <= c.memory()
 }
 
 // elsewhere reports whether another server answered the same client on the same

@@ -1,6 +1,7 @@
 package tcp_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -21,6 +22,17 @@ func TestRefused(t *testing.T) {
 	}
 	refused := func(confidence string) []was {
 		return []was{{"tcp-refused", "error", confidence, "10.0.0.2:80"}}
+	}
+	// sweep is a machine that tries a port of many machines, is refused by all,
+	// and is refused once more two minutes later.
+	sweep := func(n int, port uint16) *synth.Capture {
+		c := blank()
+		for i := range n {
+			host := synth.NewHost("52:54:00:00:01:00", fmt.Sprintf("10.0.1.%d", i+1))
+			c.Dial(time.Duration(i)*10*time.Millisecond, node, 40000, host, port).Refused()
+		}
+		c.Dial(120*s, node, 41000, rack, 80).Refused()
+		return tick(c.Join(), 180*s)
 	}
 	for _, tt := range []struct {
 		name string
@@ -76,6 +88,9 @@ func TestRefused(t *testing.T) {
 			}
 			return tick(c.Join(), 60*s)
 		}(), nil},
+		{"an inventory sweep, and a browser two minutes later", sweep(80, 443), nil},
+		{"a sweep of ports of no known service, and a browser two minutes later", sweep(80, 9), nil},
+		{"six ports refused, and a boot two minutes later", sweep(6, 443), refused("likely")},
 		{"portmap, which is tried over UDP too", refuse(111, 0, s, 2*s), nil},
 		{"a RST ends an established connection", func() *synth.Capture {
 			c := blank()

@@ -162,7 +162,7 @@ func TestSYNUnansweredEvidence(t *testing.T) {
 	if f == nil {
 		t.Fatal("no finding")
 	}
-	want := `4 connection attempts to 10.0.0.2:5248 (MAAS HTTP boot) in 7.0 s, no answer and no ICMP: dropped, not refused`
+	want := `4 SYNs to 10.0.0.2:5248 (MAAS HTTP boot) in 7.0 s, no answer and no ICMP: dropped, not refused`
 	if f.Summary != want {
 		t.Errorf("got %q, want %q", f.Summary, want)
 	}

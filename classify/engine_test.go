@@ -160,3 +160,35 @@ func TestAllowList(t *testing.T) {
 		}
 	}
 }
+
+// A phase leaves the services of others out of judgement, not out of the count.
+func TestPhaseAndPlatform(t *testing.T) {
+	for _, c := range []struct {
+		opt     Options
+		stopped int
+	}{
+		{Options{}, 5},
+		{Options{Phase: "provisioning"}, 5},
+		{Options{Phase: "power"}, 0},
+		{Options{Platform: "xcat"}, 5},
+		{Options{Platform: "maas"}, 5}, // MOUNT is not MAAS's, but it is seen on its unknown port
+	} {
+		r := analyzed(t, synth.FiveFaults(), c.opt)
+		stopped := 0
+		for _, n := range r.Nodes {
+			if n.Outcome == "stopped" {
+				stopped++
+			}
+		}
+		if stopped != c.stopped {
+			t.Errorf("%q %q: got %d stopped nodes, want %d%s", c.opt.Phase, c.opt.Platform, stopped, c.stopped, dump(r))
+		}
+		var packets uint64
+		for _, s := range r.Services {
+			packets += s.Packets
+		}
+		if packets+r.Site.Unclassified != 50 || r.Counts.Packets != 50 {
+			t.Errorf("%q %q: got %d packets by service and %d of none, want 50", c.opt.Phase, c.opt.Platform, packets, r.Site.Unclassified)
+		}
+	}
+}

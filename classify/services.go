@@ -31,11 +31,15 @@ type frameKind struct {
 
 func newServices(c *catalog.Catalog, s *site.Site, phase, platform string) *services {
 	v := &services{cat: c, site: s, roles: len(s.BMCNets)+len(s.Racks)+len(s.Regions) > 0}
-	v.follow[catalog.None] = true
 	for _, x := range c.Services() {
 		v.follow[x.Index] = (phase == "" || x.In(catalog.Phase(phase))) && x.On(catalog.Platform(platform))
 		for _, k := range x.Frames {
 			v.byFrame = append(v.byFrame, frameKind{k, x.Index})
+		}
+		// Traffic on unknown ports may be TFTP data, or RPC on a port that
+		// portmap told before the capture began.
+		if v.follow[x.Index] && (x.ID == "tftp" || len(x.Programs) > 0) {
+			v.follow[catalog.None] = true
 		}
 	}
 	return v

@@ -61,7 +61,8 @@ func (v *services) of(f *wire.Frame) (svc catalog.Index, toServer, follow bool) 
 	default:
 		svc, toServer = v.frame(f)
 	}
-	return svc, toServer, v.follow[svc]
+	// ARP, ICMP and what the switch sends are evidence in every phase.
+	return svc, toServer, v.follow[svc] || f.Proto != wire.ProtoUDP && f.Proto != wire.ProtoTCP
 }
 
 func isDHCPPort(p uint16) bool { return p == 67 || p == 68 || p == 4011 }

@@ -2,6 +2,7 @@ package dhcp
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/finding"
@@ -25,9 +26,36 @@ func (t *tracker) emptyOffers(c *client, now capture.Time, out *track.Out) {
 		t.notIgnored(c, out)
 	}
 	g := t.emptyFinding(c, now)
-	g.Summary = fmt.Sprintf("%s to %s without a boot file, %s after it and no REQUEST", count(b.replies, "OFFER"), kindText(b.kind), count(b.after, "DISCOVER"))
+	g.Summary = fmt.Sprintf("%s to %s without a boot file, %s after %s and no REQUEST", count(b.replies, "OFFER"), kindText(b.kind), count(b.after, "DISCOVER"), b.firstOffer())
 	g.Frames = join(g.Frames, []capture.FrameID{w.frame, w.lastFrame})
+	c.missProxy(&g)
 	out.Find(g)
+}
+
+// proxied is the proxy that offered boot information in the search before.
+type proxied struct {
+	server wire.Addr
+	at     capture.Time // of that search's last DISCOVER
+}
+
+// proxyMemory is how long a proxy is missed: firmware starts over within
+// seconds, a machine that was sent elsewhere in between within minutes.
+const proxyMemory = 5 * time.Minute
+
+// missProxy says that a proxy named the boot file before and is silent now: it
+// is the one to look at, not the server that never named one. A question of
+// the client to port 4011 that stayed unanswered is the nearer cause.
+func (c *client) missProxy(g *finding.Finding) {
+	p := c.proxied
+	if p.server.IsZero() || c.burst.first.Sub(p.at) > proxyMemory {
+		return
+	}
+	g.Summary += fmt.Sprintf("; the proxy %s offered one before and is silent now", p.server)
+	g.Next = fmt.Sprintf("Find out why the boot service on %s answers no more: is it running, does its log tell of a crash?", p.server)
+	g.Facts = append(g.Facts, finding.Fact{Key: "proxy_before", Value: p.server.String()})
+	if a := c.attempts[opBINL]; a != nil && !a.done && a.accused != nil && a.server.Addr == p.server {
+		g.Severity = min(g.Severity, finding.Warning)
+	}
 }
 
 func (t *tracker) emptyFinding(c *client, now capture.Time) finding.Finding {
@@ -101,6 +129,7 @@ func (t *tracker) bootless(f *wire.Frame, o *Options, c *client, l *track.Lease,
 	g := t.emptyFinding(c, f.Time)
 	g.Frames = join(g.Frames, []capture.FrameID{f.ID})
 	g.Summary = fmt.Sprintf("%s got %s from %s, but nobody named a boot file", kindText(l.Kind), l.Addr, l.Server)
+	c.missProxy(&g)
 	if g.Severity > finding.Warning {
 		g.Confidence = finding.Likely
 	}

@@ -96,6 +96,9 @@ func (t *tracker) discover(f *wire.Frame, m Message, o *Options, c *client, x *t
 	if !b.searching || c.kind() != b.kind || f.Time.Sub(b.last) > t.th.BurstGap {
 		again := c.kind() == b.kind // else its next program searches: it got on
 		t.closeBurst(c, out)
+		if p := b.proxy(); p != nil {
+			c.proxied = proxied{server: p.server, at: b.last}
+		}
 		offers := b.offers[:0]
 		*b = burst{searching: true, kind: c.kind(), iface: f.Iface, first: f.Time, offers: offers}
 		t.settleLoad(c, out)

@@ -217,7 +217,7 @@ func (t *tracker) ignoredOffers(c *client, now capture.Time, out *track.Out) {
 		out.Find(g)
 		return
 	}
-	g.Summary = fmt.Sprintf("%s of %s from %s, %s after it and no REQUEST", count(b.replies, "OFFER"), w.lease.Addr, w.server, count(b.after, "DISCOVER"))
+	g.Summary = fmt.Sprintf("%s of %s from %s, %s after %s and no REQUEST", count(b.replies, "OFFER"), w.lease.Addr, w.server, count(b.after, "DISCOVER"), b.firstOffer())
 	if len(w.failed) > 0 {
 		g.Facts = append(g.Facts, finding.Fact{Key: "failed_tests", Value: w.failed})
 		g.Summary += ": " + strings.Join(w.failed, "; ")
@@ -234,6 +234,14 @@ func (t *tracker) ignoredOffers(c *client, now capture.Time, out *track.Out) {
 	}
 	out.Find(g)
 	t.badChecksum(c, w, now, out)
+}
+
+// firstOffer points back to the first of the OFFERs that a sentence counted.
+func (b *burst) firstOffer() string {
+	if b.replies > 1 {
+		return "the first"
+	}
+	return "it"
 }
 
 func (b *burst) hasBootInfo() bool {

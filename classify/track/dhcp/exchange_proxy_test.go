@@ -63,6 +63,48 @@ func TestNoBootInfo(t *testing.T) {
 	})
 }
 
+// A proxy that offered a boot file in the search before is missed: it, not the
+// server that never had one, is what broke.
+func TestNoBootInfoForWantOfTheProxy(t *testing.T) {
+	withProxy := func(retry float64) *scene {
+		d := rom.Discover(1, 0)
+		o := bare.Offer(d, nodeAddr)
+		r := rom.Request(o, 0)
+		s := new(scene).add(0, d.Broadcast()).add(0.001, bare.Frame(o)).add(0.002, proxy.Frame(proxy.ProxyOffer(d, useFile))).
+			add(4, r.Broadcast()).add(4.001, bare.Frame(bare.Ack(r, nodeAddr)))
+		return s.offered(rom, 2, []synth.DHCPServer{bare}, retry, retry+8, retry+24)
+	}
+	release := rom.Renew(1, nodeAddr)
+	release.Type = synth.DHCPRelease
+	asked := func() *scene {
+		return withProxy(10).binl(rom, proxy.Host, 68, 1, 4.5).add(8, release.Unicast(synth.NewHost(nodeMAC, nodeAddr), bare.Host, 68, 67))
+	}
+	summary := "2 OFFERs to PXE firmware without a boot file, 2 DISCOVERs after the first and no REQUEST"
+	silent := summary + "; the proxy 10.0.0.4 offered one before and is silent now"
+	for _, x := range []struct {
+		name, want, summary string
+		s                   *scene
+	}{
+		{"silent in the next search", "error", silent, withProxy(10)},
+		{"silent since it was asked on port 4011", "warning", silent, asked()},
+		{"an hour ago", "error", summary, withProxy(3600)},
+		{"never there", "error", summary, new(scene).offered(rom, 2, []synth.DHCPServer{bare}, 0, 8, 24)},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			f := run(t, x.s.later(4000).capture(), nil).Find("dhcp-no-boot-info")
+			if f == nil {
+				t.Fatal("no dhcp-no-boot-info")
+			}
+			if got := f.Severity.String(); got != x.want {
+				t.Errorf("severity: got %s, want %s", got, x.want)
+			}
+			if f.Summary != x.summary {
+				t.Errorf("got %q, want %q", f.Summary, x.summary)
+			}
+		})
+	}
+}
+
 func TestProxyConflict(t *testing.T) {
 	second := synth.DHCPServer{Host: synth.NewHost("a0:00:00:00:00:05", "10.0.0.5"), Shape: synth.Windows, File: `boot\x64\wdsmgfw.efi`, Next: "10.0.0.5"}
 	pair := second

@@ -56,6 +56,7 @@ type client struct {
 	nak      nak
 	lease    *track.Lease // of the last ACK, with the proxies' boot information
 	load     loadWatch
+	proxied  proxied
 	sights   sights
 }
 

@@ -14,9 +14,9 @@ func bootRows() []row {
 				}},
 				{name: "only DHCP is in the capture", tell: onlyDHCP},
 			}},
-		{rule: "wrong-loader-for-architecture", fires: wrongLoader, node: nodeMAC, server: rackAddr, due: 62.2,
+		{rule: "wrong-loader-for-architecture", fires: wrongLoader, node: nodeMAC, server: rackAddr, first: 2.2, due: 62.2, early: []string{"warning wrong-loader-for-architecture"},
 			normal: []lookalike{
-				{name: "an own name, and the boot goes on", tell: ownName},
+				{name: "an own name, and the boot goes on", tell: ownName, early: []string{"warning wrong-loader-for-architecture"}},
 				{name: "the right loader", tell: func(s *story) { s.loaded(0).tick(120) }},
 			}},
 		{rule: "chainload-loop", fires: ipxeLoop, node: nodeMAC, server: rackAddr,
@@ -24,12 +24,12 @@ func bootRows() []row {
 				{name: "a second, different iPXE", tell: chainOnce},
 				{name: "a size probe", tell: sizeProbe},
 			}},
-		{rule: "second-stage-dhcp-fails", fires: installerInVain, node: nodeMAC, first: 45, due: 52,
+		{rule: "second-stage-dhcp-fails", fires: installerInVain, node: nodeMAC, first: 45, due: 52, late: []string{"error dhcp-no-offer"},
 			normal: []lookalike{
 				{name: "the installer is answered to its third DISCOVER", tell: func(s *story) { s.loaded(0).discovers(udhcpc, 5, 40, 43).running(46, nodeMAC, nodeAddr, 5).tick(120) }},
 				{name: "a static address", tell: func(s *story) { s.loaded(0).announces(40, node).tick(120) }},
 			}},
-		{rule: "arp-no-answer", fires: arpInVain, node: nodeMAC, server: rackAddr, due: 6.1,
+		{rule: "arp-no-answer", fires: arpInVain, node: nodeMAC, server: rackAddr, due: 5.1,
 			normal: []lookalike{
 				{name: "probes for free addresses", tell: func(s *story) { s.loaded(0); probesItself(s, 40); s.tick(120) }},
 				{name: "ARP for a machine that no lease names", tell: func(s *story) {
@@ -40,10 +40,10 @@ func bootRows() []row {
 					s.tick(120)
 				}},
 			}},
-		{rule: "wrong-vlan", fires: wrongVLAN, severity: "warning", node: nodeMAC, due: 9,
+		{rule: "wrong-vlan", fires: wrongVLAN, severity: "warning", node: nodeMAC, due: 9, late: []string{"error dhcp-no-offer"},
 			normal: []lookalike{
 				{name: "untagged beside a tagged VLAN is only a hint", tell: untaggedBeside, says: []string{"note wrong-vlan", "error dhcp-no-offer"}},
-				{name: "its VLAN has a server", tell: servedInItsVLAN, says: []string{"error dhcp-no-offer"}},
+				{name: "its VLAN has a server", tell: servedInItsVLAN, early: []string{"warning wrong-vlan"}, says: []string{"error dhcp-no-offer"}},
 			}},
 		{rule: "reboot-loop", fires: func(s *story) { restarts(s, 3, true) }, node: nodeMAC,
 			normal: []lookalike{

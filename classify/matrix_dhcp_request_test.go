@@ -8,7 +8,7 @@ func dhcpRequestRows() []row {
 	return []row{
 		{rule: "dhcp-nak", fires: nakOfOffer, node: nodeMAC, server: otherAddr,
 			normal: []lookalike{
-				{name: "one NAK after moving, then a lease", tell: movedAndNaked},
+				{name: "one NAK after moving, then a lease", tell: movedAndNaked, early: []string{"warning dhcp-nak"}},
 				{name: "a renewal is acknowledged", tell: renews},
 			}},
 		{rule: "dhcp-request-unanswered", fires: requestUnanswered, node: nodeMAC, server: otherAddr, due: 7,

@@ -8,18 +8,18 @@ import (
 
 func netRows() []row {
 	return []row{
-		{rule: "tcp-syn-unanswered", fires: synsDropped, node: nodeMAC, server: rackAddr, due: 43,
+		{rule: "tcp-syn-unanswered", fires: synsDropped, node: nodeMAC, server: rackAddr, due: 44,
 			cut96: []string{"error tcp-syn-unanswered"},
 			normal: []lookalike{
-				{name: "IPv6 first, IPv4 answers", tell: happyEyeballs},
+				{name: "IPv6 first, IPv4 answers", tell: happyEyeballs, late: []string{"error tcp-syn-unanswered"}},
 				{name: "an inventory tool's scan", tell: func(s *story) { scan(s, false) }},
 				{name: "one lost SYN", tell: func(s *story) { s.boots().dials(40, 40000, 80).SYN(time.Second).SYNACK(); s.tick(120) }},
 			}},
 		{rule: "tcp-refused", fires: refused, node: nodeMAC, server: rackAddr,
 			cut96: []string{"error tcp-refused"},
 			normal: []lookalike{
-				{name: "the service restarts", tell: serviceRestarts},
-				{name: "an inventory tool's scan", tell: func(s *story) { scan(s, true) }},
+				{name: "the service restarts", tell: serviceRestarts, early: []string{"error tcp-refused"}},
+				{name: "an inventory tool's scan", tell: func(s *story) { scan(s, true) }, late: []string{"error tcp-refused"}},
 			}},
 		{rule: "path-mtu-black-hole", fires: bigSegmentsLost, node: nodeMAC, server: rackAddr, due: 42.1,
 			cut96: []string{"error path-mtu-black-hole"},
@@ -216,7 +216,7 @@ func nfsReplies(s *story, later func(int) bool) {
 // the rest.
 func fragmentsLost(s *story) {
 	s.boots()
-	for i, f := range synth.Fragments(s.ip().UDP(bystander, node2, 2049, 900, make([]byte, 4000)), 1500) {
+	for i, f := range synth.Fragments(s.ip().UDP(proxy.Host, node2, 2049, 900, make([]byte, 4000)), 1500) {
 		s.at(39+1e-5*float64(i), f)
 	}
 	nfsReplies(s, func(int) bool { return false })

@@ -16,7 +16,7 @@ func relayRows() []row {
 		{rule: "dhcp-relay-off-rack", fires: relayOffRack, site: "rack: 10.0.0.2", server: otherAddr, with: []string{"error dhcp-rogue-server"},
 			normal: []lookalike{
 				{name: "to the rack", tell: func(s *story) { relayedBoot(s, bios) }},
-				{name: "by way of another relay", tell: relayChain},
+				{name: "by way of another relay", tell: relayChain, early: []string{"warning dhcp-relay-off-rack"}},
 			}},
 		{rule: "boot-options-off-rack", fires: optionsOffRack, site: "rack: 10.0.0.2\ndhcp_server: 10.0.0.7", node: nodeMAC, server: "10.0.0.7",
 			normal: []lookalike{

@@ -53,6 +53,8 @@ type lookalike struct {
 	name string
 	tell func(*story)
 	says []string // errors and warnings, and notes of this rule, that are right
+	// early and late are as in row.
+	early, late []string
 	// known names an open finding about this look-alike, which is then skipped.
 	known string
 }
@@ -109,7 +111,7 @@ func (s *story) proves(frame []byte, times ...float64) *story {
 
 // tick is a packet of no service: it lets time pass.
 func (s *story) tick(x float64) *story {
-	return s.at(x, synth.UDP(bystander, gateway, 5000, 9, []byte("tick")))
+	return s.at(x, synth.UDP(bystander, gateway, 5000, 5001, []byte("tick")))
 }
 
 // names marks frames, counted from 1, as those that the finding must name. What

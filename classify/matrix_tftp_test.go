@@ -59,7 +59,7 @@ func tftpRows() []row {
 			normal: []lookalike{
 				{name: "PXELINUX's search ends with the default", tell: pxelinuxSearch},
 				{name: "GRUB's optional files", tell: grubOptional},
-				{name: "a retry finds it", tell: func(s *story) {
+				{name: "a retry finds it", early: []string{"error tftp-file-not-found"}, tell: func(s *story) {
 					s.firmware(0).misses(2.2, "bootx64.efi", 1024).loads(7, "bootx64.efi", 9000, 1025).tick(60)
 				}},
 			}},
@@ -68,26 +68,26 @@ func tftpRows() []row {
 			normal: []lookalike{
 				{name: "ERROR 8 after the OACK: the client wanted the size", tell: sizeProbe},
 				{name: "PXELINUX closes a file with ERROR 0", tell: closesFile},
-				{name: "options refused, without them it works", tell: optionsRefused},
+				{name: "options refused, without them it works", tell: optionsRefused, early: []string{"error tftp-error"}},
 			}},
 		{rule: "tftp-name-garbage", fires: tftpGarbage, node: nodeMAC, server: rackAddr,
 			cut96: []string{"error tftp-name-garbage"},
 			normal: []lookalike{
 				{name: "UTF-8", tell: func(s *story) { s.firmware(0).loads(2.2, "größe/ブート.efi", 9000, 1024).tick(60) }},
-				{name: "a name with 0xe9 that the server has", tell: func(s *story) { s.firmware(0).loads(2.2, "kaf\xe9.efi", 9000, 1024).tick(60) }},
+				{name: "a name with 0xe9 that the server has", early: []string{"warning tftp-name-garbage"}, tell: func(s *story) { s.firmware(0).loads(2.2, "kaf\xe9.efi", 9000, 1024).tick(60) }},
 			}},
 		{rule: "tftp-stalled", fires: tftpStalled, node: nodeMAC, server: rackAddr, due: 6.21,
 			cut96: []string{"error tftp-stalled"},
 			normal: []lookalike{
 				{name: "the last ACK is missing", tell: noLastACK},
 				{name: "a size probe", tell: sizeProbe},
-				{name: "a block is lost twice, then goes through", tell: func(s *story) {
+				{name: "a block is lost twice, then goes through", early: []string{"error tftp-stalled"}, tell: func(s *story) {
 					s.firmware(0)
 					synth.TFTPTransfer(&s.Capture, secs(2.2), synth.TFTP{Client: node, Server: rack.Host, File: "bootx64.efi", Size: 9000, Lost: map[int]int{5: 2}})
 					s.tick(60)
 				}},
 			}},
-		{rule: "tftp-size-limit", fires: tftpRunsOut, node: nodeMAC, server: rackAddr, due: 5.1 + 65.535,
+		{rule: "tftp-size-limit", fires: tftpRunsOut, node: nodeMAC, server: rackAddr, due: 70.536,
 			cut96: []string{"error tftp-size-limit"},
 			normal: []lookalike{
 				{name: "the numbers go on with 0", tell: func(s *story) { rollsOver(s, 0) }},

@@ -108,7 +108,8 @@ func (s *Servers) retract(v *server, out *track.Out) {
 // verdict is the rule by which v is uninvited, or nil. It hands out addresses,
 // refuses them, or a client asks it for one.
 func (s *Servers) verdict(v *server) *finding.Rule {
-	if !v.gave && v.naks == 0 && v.named == 0 || s.invited(v) {
+	silent := !v.gave && v.naks == 0
+	if silent && (v.named == 0 || s.relays.Get(v.key.id) != nil) || s.invited(v) {
 		return nil
 	}
 	if score, _ := s.libvirt(v); score >= libvirtReport {
@@ -178,6 +179,8 @@ func (s *Servers) weight(v *server) (finding.Severity, finding.Confidence) {
 			return finding.Error, finding.Likely
 		}
 		return finding.Error, finding.Certain
+	case s.cfg.Site.HasDHCPAllowList() && v.offers+v.acks+v.naks == 0:
+		return finding.Error, finding.Likely // only asked for: it may be another address of an invited machine
 	case s.cfg.Site.HasDHCPAllowList():
 		return finding.Error, finding.Certain
 	}

@@ -106,6 +106,11 @@ func (s *Servers) Message(f *wire.Frame, m Message, o *Options, out *track.Out) 
 	s.start(f.Time)
 	if g := m.GIAddr(); !g.IsZero() && s.relays.Get(g) == nil {
 		s.relays.Put(g)
+		s.servers.Each(func(k serverKey, v *server, _ capture.Time) {
+			if k.id == g {
+				s.evaluate(v, out) // a relay that answers for its server is none
+			}
+		})
 	}
 	if m.Op() == BootRequest {
 		s.request(f, m, o, out)

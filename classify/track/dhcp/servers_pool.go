@@ -152,6 +152,7 @@ func (s *Servers) exhausted(g *segment, out *track.Out) {
 		macs[i] = w.mac.String()
 		f.First, f.Last = min(f.First, w.at), max(f.Last, w.at)
 		if c := s.callers.Get(w.mac); c != nil && c.sends > 0 {
+			f.First = min(f.First, c.began)
 			f.Frames = finding.AppendFrame(f.Frames, c.frames[0])
 		}
 	}

@@ -381,6 +381,15 @@ func TestRogueServer(t *testing.T) {
 			c.Add(ms, synth.UDP(synth.NewHost("00:00:5e:00:01:01", "10.1.0.1"), synth.Everyone, 67, 68, o.Bytes()))
 			c.Add(time.Second, synth.UEFI(physical, 7).Request(o, 0).Broadcast())
 		}, allow("10.0.0.2"), want{}},
+		{"trap: RFC 5107, the capture begins with the REQUEST", func(c *synth.Capture) {
+			d := synth.UEFI(physical, 7).Discover(1, 0)
+			d.GIAddr = "10.1.0.1"
+			s := good()
+			s.ID = "10.1.0.1"
+			o := s.Offer(d, "10.1.0.9")
+			c.Add(0, synth.UEFI(physical, 7).Request(o, 0).Broadcast())
+			c.Add(ms, synth.UDP(synth.NewHost("00:00:5e:00:01:01", "10.1.0.1"), synth.Everyone, 67, 68, s.Ack(d, "10.1.0.9").Bytes()))
+		}, allow("10.0.0.2"), want{}},
 		{"trap: answers to a probe only", func(c *synth.Capture) {
 			d := synth.MAASProbe("00:25:90:00:00:01").Discover(1, 0)
 			c.Add(0, d.Broadcast()).Add(ms, good().Frame(good().Offer(d, "10.0.0.9")))

@@ -611,6 +611,7 @@ func TestCutBeforeDeadline(t *testing.T) {
 		// Negative answers need no grace.
 		{"mountd not registered", at(1), []string{"rpc-program-not-registered"}},
 		{"mount denied", at(1), []string{"nfs-mount-denied"}},
+		{"mountd refused by ICMP and for good", at(1), []string{"rpc-mount-no-answer"}},
 	} {
 		c := scenarioByName(t, x.name).Until(x.until).Join()
 		c.Add(x.until, synth.UDP(node, server, 5000, 9, []byte("tick")))

@@ -196,12 +196,14 @@ func (t *tracker) judgeSilence(p *pair, s *silence, now capture.Time, final bool
 	if s.shown != nil && s.tries() == s.shownTries {
 		return
 	}
-	s.show(t, p, max(at, s.last), out)
+	early := refusedOnly && !both && now < at.Add(t.th.RPCGraceUDP)
+	s.show(t, p, max(at, s.last), early, out)
 	t.arm(p, s.next(t, now))
 }
 
-// show reports the finding, or what it has become.
-func (s *silence) show(t *tracker, p *pair, last capture.Time, out *track.Out) {
+// show reports the finding, or what it has become; early when the capture ended
+// before the client could have tried something else.
+func (s *silence) show(t *tracker, p *pair, last capture.Time, early bool, out *track.Out) {
 	r, what := RulePortmapNoAnswer, "portmap"
 	if s == &p.mount {
 		r, what = RuleMountNoAnswer, "mountd"
@@ -209,6 +211,9 @@ func (s *silence) show(t *tracker, p *pair, last capture.Time, out *track.Out) {
 	f := p.finding(r, "")
 	if s.udp.tries+s.tcp.tries > 0 {
 		f.Severity = s.severity
+	}
+	if early {
+		f.Confidence = f.Confidence.Lower()
 	}
 	f.Server.Port = s.port
 	f.First, f.Last = s.first, last

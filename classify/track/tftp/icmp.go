@@ -29,6 +29,9 @@ func (t *tracker) unreachable(f *wire.Frame, out *track.Out) {
 	}
 	if q.Src == x.peer {
 		x.closed = true
+		if !x.reacted {
+			fe.answers = 0 // the answers arrive, the client wants no more of them
+		}
 	}
 	if fe.phase == asking && q.Src == fe.wrong.Addr && !fe.wrong.IsZero() {
 		fe.frames = finding.AppendFrame(fe.frames, f.ID)

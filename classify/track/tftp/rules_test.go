@@ -274,6 +274,7 @@ func TestRules(t *testing.T) {
 		{"ICMP: and then the daemon starts", nobody(scene(), server, 3, 3).Join(&scene().get(5, edk2("boot.efi", 5000)).Capture), quiet},
 		{"ICMP: a router says so, in grace", nobody(scene(), router, 3, 1), quiet},
 		{"ICMP: the client closed its port after the size", closedPort(scene()), quiet},
+		{"ICMP: the client closed its port and asks again at the end", closedPort(scene()).Until(sec(1.101)), quiet},
 		{"ICMP: the client closed its port and does not come back", closedPort(scene()).Until(sec(1.05)).Add(sec(20), synth.ARP(1, other, router)), []string{"note tftp-stalled"}},
 		{"ICMP: the client refuses the other address", refusedPort(scene()), []string{"error tftp-reply-wrong-source"}},
 		{"ICMP: about an old transfer", oldICMP(scene()), quiet},

@@ -264,6 +264,13 @@ boot_program() {
   truncate -s "$2" "$1"
 }
 
+# grub_that_halts FILE: a boot program for UEFI, with nothing more to load.
+grub_that_halts() {
+  echo halt >"$SRV/state/grub.cfg"
+  grub-mkimage -O x86_64-efi -o "$1" -p /grub -c "$SRV/state/grub.cfg" efinet halt >"$LOG/mkimage" 2>&1 ||
+    die "grub-mkimage: $(cat "$LOG/mkimage")"
+}
+
 # tap SEGMENT: a port for a virtual machine; its name is in $port.
 tap() {
   port=t$((lab_ids++))

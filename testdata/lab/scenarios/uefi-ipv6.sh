@@ -11,14 +11,13 @@ scenario() {
   export LAB_IPV6=1
   segment sw
   host srv sw 52:54:00:00:00:02 fd20::2/64
-  grub-mkimage -O x86_64-efi -o "$SRV/tftp/grubx64.efi" -p /grub efinet tftp halt >"$LOG/mkimage" 2>&1 ||
-    die "grub-mkimage: $(cat "$LOG/mkimage")"
+  grub_that_halts "$SRV/tftp/grubx64.efi"
   capture uefi-ipv6.pcap sw
   sleep 2 # duplicate address detection
   dnsmasq srv --enable-ra --dhcp-range=fd20::100,fd20::1ff,64,10m --enable-tftp --tftp-root=/srv/tftp \
     --dhcp-option='option6:bootfile-url,tftp://[fd20::2]/grubx64.efi'
   uefi sw 52:54:00:0a:0a:01
-  until_ok 240 log_says "$console" 'GNU GRUB|grub>' || die "no GRUB: $(tail -c 400 "$console")"
-  sleep 1
+  until_ok 240 log_says "$console" 'Welcome to GRUB' || die "no GRUB: $(tail -c 400 "$console")"
+  sleep 2
   machine_off
 }

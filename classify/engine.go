@@ -118,6 +118,11 @@ func (e *Engine) Packet(p *capture.Packet) {
 			svc, toServer = e.services.expected(f, x)
 		}
 	}
+	if follow {
+		if e.nodes.Heard(f, &e.joined) {
+			e.take()
+		}
+	}
 	e.services.add(f, svc, toServer)
 	e.quality.frame(f, svc, toServer)
 }

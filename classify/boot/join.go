@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/finding"
 	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/track/dhcp"
 )
@@ -25,7 +26,7 @@ func (n *Nodes) Exchange(x *track.Exchange, out *track.Out) {
 	if v == nil {
 		return
 	}
-	if n.strangers.Get(v.Key) == v && x.Outcome == track.Answered {
+	if x.Outcome == track.Answered {
 		v = n.settle(v)
 	}
 	v.addVLAN(x.VLAN)
@@ -34,11 +35,15 @@ func (n *Nodes) Exchange(x *track.Exchange, out *track.Out) {
 	switch x.Stage {
 	case track.StageDHCP, track.StageProxyDHCP:
 		n.dhcp(v, x, out)
-	case track.StageUnknown:
+	case track.StageUnknown: // whatever it is, the node does not wait for its user
+		n.busy(v, out)
 	default:
 		n.load(v, x, out)
 	}
 	v.reach(x.Stage)
+	if v.looping {
+		n.rebooted(v, out)
+	}
 }
 
 // Expected tells that a client is fetching a file right now: its first packet
@@ -49,7 +54,8 @@ func (n *Nodes) Expected(e *track.Expectation, now capture.Time, out *track.Out)
 	}
 	if k, ok := n.byAddr[addrKey{anyVLAN, e.Addr}]; ok {
 		if v := n.nodes.Get(k); v != nil {
-			n.started(v, track.StageTFTP, now, out)
+			n.busy(v, out)
+			n.progress(v, now, out)
 		}
 	}
 }
@@ -65,9 +71,10 @@ func (n *Nodes) dhcp(v *Node, x *track.Exchange, out *track.Out) {
 	if l.Hostname != "" {
 		v.Hostname = l.Hostname
 	}
+	v.Kind = l.Kind
 	switch x.Op {
 	case "DISCOVER":
-		n.discover(v, x)
+		n.discover(v, x, out)
 	case "RENEW", "INFORM":
 		v.Renewed = v.Renewed || !v.loaded && !l.Kind.Boots()
 	}
@@ -88,9 +95,10 @@ func (n *Nodes) dhcp(v *Node, x *track.Exchange, out *track.Out) {
 		v.inVain = false
 		out.Withdraw(track.Withdrawal{Rule: RuleSecondDHCP, Node: v.endpoint()})
 	}
-	v.Kind = l.Kind
+	n.served(x)
 	switch x.Op {
 	case "REQUEST", "RENEW", "BOOTP":
+		v.given = l
 		if v.addAddr(l.Addr) || !l.Addr.IsZero() {
 			n.learn(x.VLAN, l.Addr, v.Key)
 		}
@@ -101,7 +109,7 @@ func (n *Nodes) dhcp(v *Node, x *track.Exchange, out *track.Out) {
 			if len(v.Boots) > 0 {
 				v.Boots[len(v.Boots)-1].System = true
 			}
-			n.started(v, track.StageDHCP, x.Last, out)
+			n.progress(v, x.Last, out)
 		}
 	}
 	if l.BootInfo && l.Kind.Boots() && (x.Op == "REQUEST" || x.Op == "BOOTP" || x.Op == "BINL" || x.Op == "BOOT-SERVER") {
@@ -113,35 +121,54 @@ func (n *Nodes) dhcp(v *Node, x *track.Exchange, out *track.Out) {
 }
 
 // discover notices a firmware start: a PXE or HTTP boot client that looks for
-// a server for the first time, or again after it had loaded something.
-func (n *Nodes) discover(v *Node, x *track.Exchange) {
+// a server for the first time, or again after it had loaded something. Firmware
+// that loads by PXE and then tries HTTP has not started again.
+func (n *Nodes) discover(v *Node, x *track.Exchange, out *track.Out) {
 	v.asked = x.Lease
-	if k := x.Lease.Kind; k != track.ClientPXE && k != track.ClientHTTP {
+	k := x.Lease.Kind
+	if k != track.ClientPXE && k != track.ClientHTTP {
 		return
 	}
-	if len(v.Boots) > 0 && !v.loaded {
-		return // another try of the same start
+	fresh := true
+	if len(v.Boots) > 0 {
+		b := &v.Boots[len(v.Boots)-1]
+		if b.At == x.First {
+			return // reported again
+		}
+		bit := uint8(1) << k
+		fresh = v.loaded && b.kinds&bit != 0
+		b.kinds |= bit
+		if !v.loaded {
+			return // another try of the same start
+		}
 	}
-	if len(v.Boots) > 0 && v.Boots[len(v.Boots)-1].At == x.First {
+	if v.wait == waitNext { // the loader led back to the firmware
+		n.await(v, waitNothing, 0, 0)
+		n.wrongLoader(v, true, x.First, out)
+	}
+	v.loaded, v.os, v.loader, v.blamed = false, false, load{}, false
+	if !fresh {
 		return
 	}
 	if len(v.Boots) >= maxFiles {
 		v.Boots = append(v.Boots[:0], v.Boots[1:]...)
 	}
-	v.Boots = append(v.Boots, Boot{At: x.First, Frames: x.Frames, Stage: track.StageDHCP})
-	v.loaded, v.os, v.loads = false, false, nil
+	v.Boots = append(v.Boots, Boot{At: x.First, Frames: x.Frames, Stage: track.StageDHCP, kinds: 1 << k})
+	v.starts++
+	n.rebooted(v, out)
 }
 
-// acked counts who was acknowledged where, for wrong-vlan.
-func (n *Nodes) acked(v *Node, x *track.Exchange) {
-	s := n.vlans[x.VLAN]
-	if s == nil {
-		s = &vlanSeen{nodes: make(map[Key]bool)}
-		n.vlans[x.VLAN] = s
+// served notes that a server answers in a VLAN, for wrong-vlan.
+func (n *Nodes) served(x *track.Exchange) {
+	if n.vlans[x.VLAN] == nil {
+		n.vlans[x.VLAN] = &vlanSeen{nodes: make(map[Key]bool)}
 	}
-	if len(s.nodes) < maxVLANs && !s.nodes[v.Key] {
+}
+
+// acked counts who was acknowledged where.
+func (n *Nodes) acked(v *Node, x *track.Exchange) {
+	if s := n.vlans[x.VLAN]; len(s.nodes) < maxServed {
 		s.nodes[v.Key] = true
-		s.acks++
 	}
 }
 
@@ -157,8 +184,10 @@ func (n *Nodes) chained(v *Node, k track.ClientKind) {
 
 // load is any exchange after DHCP.
 func (n *Nodes) load(v *Node, x *track.Exchange, out *track.Out) {
-	v = n.settle(v)
-	n.started(v, x.Stage, x.First, out)
+	n.busy(v, out)
+	if x.Op != "RRQ" || x.Subject != v.loader.file {
+		n.progress(v, x.First, out)
+	}
 	done := x.Outcome == track.Answered && (x.Complete || x.Op == "CONNECT" && x.Bytes > 0 || x.Op == "NFS")
 	if !done {
 		return
@@ -167,7 +196,7 @@ func (n *Nodes) load(v *Node, x *track.Exchange, out *track.Out) {
 	if x.Op != "RRQ" {
 		return
 	}
-	l := load{file: x.Subject, at: x.Last, server: x.Server, frames: x.Frames}
+	l := load{file: x.Subject, at: x.Last, server: x.Server, frames: x.Frames, start: v.starts}
 	if len(v.loads) >= maxFiles {
 		v.loads = append(v.loads[:0], v.loads[1:]...)
 	}
@@ -181,21 +210,28 @@ func (n *Nodes) load(v *Node, x *track.Exchange, out *track.Out) {
 	}
 }
 
-// started withdraws what was said for want of a next step.
-func (n *Nodes) started(v *Node, s track.Stage, at capture.Time, out *track.Out) {
-	switch {
-	case v.wait == waitNext && at > v.loader.at && s >= track.StageDHCP:
-		n.await(v, waitNothing, 0, 0)
-		out.Withdraw(track.Withdrawal{Rule: RuleWrongLoader, Node: v.endpoint(), Server: v.loader.server, Subject: v.loader.file})
-	case v.wait == waitLoad && s > track.StageProxyDHCP:
+// busy ends the wait for a load: the node does something.
+func (n *Nodes) busy(v *Node, out *track.Out) {
+	if v.wait == waitLoad {
 		n.await(v, waitNothing, 0, 0)
 	}
-	if s > track.StageProxyDHCP && !v.loading {
-		v.loading = true
-		if v.Lease != nil {
-			out.Withdraw(track.Withdrawal{Rule: RuleNoLoad, Node: v.endpoint(), Server: n.leaseServer(v)})
-		}
+	v.loading = true
+	if v.Lease != nil && v.noLoad.Addr == v.Lease.Server && !v.noLoad.IsZero() {
+		out.Withdraw(track.Withdrawal{Rule: RuleNoLoad, Node: v.endpoint(), Server: v.noLoad})
+		v.noLoad = finding.Endpoint{}
 	}
+}
+
+// progress takes back what was said of a loader: the boot goes on after it.
+func (n *Nodes) progress(v *Node, at capture.Time, out *track.Out) {
+	if !v.blamed || at <= v.loader.at {
+		return
+	}
+	if v.wait == waitNext {
+		n.await(v, waitNothing, 0, 0)
+	}
+	v.blamed = false
+	out.Withdraw(track.Withdrawal{Rule: RuleWrongLoader, Node: v.endpoint(), Server: v.loader.server, Subject: v.loader.file})
 }
 
 func (n *Nodes) overdue(v *Node, at capture.Time, out *track.Out) {

@@ -18,9 +18,10 @@ func (n *Nodes) leaseServer(v *Node) finding.Endpoint {
 
 func (n *Nodes) noLoad(v *Node, at capture.Time, out *track.Out) {
 	l := v.Lease
+	v.noLoad = n.leaseServer(v)
 	out.Find(finding.Finding{
 		Rule: RuleNoLoad, Severity: RuleNoLoad.Severity, Confidence: RuleNoLoad.Confidence,
-		Node: v.endpoint(), Server: n.leaseServer(v), VLAN: v.lastVLAN(), Iface: v.Iface,
+		Node: v.endpoint(), Server: v.noLoad, VLAN: v.lastVLAN(), Iface: v.Iface,
 		Summary: fmt.Sprintf("%s acknowledged %s with boot file %q; no TFTP, HTTP or NFS followed within %v",
 			l.Server, l.Addr, l.File, at.Sub(v.ackAt)),
 		Facts:  append(leaseFacts(l), finding.Fact{Key: "architecture", Value: dhcp.ArchName(v.Arch)}),
@@ -40,6 +41,7 @@ func leaseFacts(l *track.Lease) []finding.Fact {
 }
 
 func (n *Nodes) wrongLoader(v *Node, nothingFollowed bool, at capture.Time, out *track.Out) {
+	v.blamed = true
 	f := finding.Finding{
 		Rule: RuleWrongLoader, Severity: finding.Warning, Confidence: finding.Possible, Subject: v.loader.file,
 		Node: v.endpoint(), Server: v.loader.server, VLAN: v.lastVLAN(), Iface: v.Iface,
@@ -55,30 +57,34 @@ func (n *Nodes) wrongLoader(v *Node, nothingFollowed bool, at capture.Time, out 
 	out.Find(f)
 }
 
-// looped looks for a loader that was loaded again by itself.
+// loopGap is the longest time between two loads of a loader that loads itself
+// without an iPXE class that would tell (FM-17).
+const loopGap = 60 * time.Second
+
+// looped looks for a loader that was loaded again by itself: in one start with
+// iPXE's DHCP between, or three times in a row with nothing else loaded.
 func (n *Nodes) looped(v *Node, out *track.Out) {
 	last := v.loads[len(v.loads)-1]
 	var same []load
-	chained, close := 0, 1
+	chained := 0
 	for _, l := range v.loads {
-		if l.file != last.file {
+		if l.file != last.file || l.start != last.start {
 			continue
 		}
-		if len(same) > 0 {
-			prev := same[len(same)-1]
-			if prev.ipxe {
-				chained++
-			}
-			if l.at.Sub(prev.at) < 60*time.Second {
-				close++
-			} else {
-				close = 1
-			}
+		if len(same) > 0 && same[len(same)-1].ipxe {
+			chained++
 		}
 		same = append(same, l)
 	}
-	if chained < 1 && close < 3 {
-		return
+	run := v.loads[len(v.loads)-1:]
+	for i := len(v.loads) - 2; i >= 0 && v.loads[i].file == last.file && v.loads[i+1].at.Sub(v.loads[i].at) < loopGap; i-- {
+		run = v.loads[i:]
+	}
+	if chained < 1 {
+		if len(run) < 3 {
+			return
+		}
+		same = run
 	}
 	if !isLoader(v, last.file) {
 		return
@@ -90,7 +96,7 @@ func (n *Nodes) looped(v *Node, out *track.Out) {
 	out.Find(finding.Finding{
 		Rule: RuleChainloadLoop, Severity: RuleChainloadLoop.Severity, Confidence: RuleChainloadLoop.Confidence, Subject: last.file,
 		Node: v.endpoint(), Server: last.server, VLAN: v.lastVLAN(), Iface: v.Iface,
-		Summary: fmt.Sprintf("%q was loaded %d times in one boot", last.file, len(same)),
+		Summary: fmt.Sprintf("%q was loaded %d times, each time by itself", last.file, len(same)),
 		Facts:   []finding.Fact{{Key: "file", Value: last.file}, {Key: "loads", Value: len(same)}, {Key: "ipxe_dhcp_between", Value: chained}},
 		Frames:  frames, First: same[0].at, Last: last.at,
 	})
@@ -170,42 +176,74 @@ func (n *Nodes) arp(x *track.Exchange, out *track.Out) {
 	v := n.Get(k)
 	v.addStep(x)
 	v.reach(track.StageDHCP)
-	role := arpRole(v, x.Server.Addr)
+	target := finding.Endpoint{Addr: x.Server.Addr}
+	if x.Outcome == track.Answered {
+		out.Withdraw(track.Withdrawal{Rule: RuleARPNoAnswer, Node: v.endpoint(), Server: target, Subject: target.Addr.String()})
+		return
+	}
+	role, l := arpRole(v, target.Addr)
 	if x.Outcome != track.Unanswered || role == "" {
 		return
 	}
-	out.Find(finding.Finding{
+	f := finding.Finding{
 		Rule: RuleARPNoAnswer, Severity: RuleARPNoAnswer.Severity, Confidence: RuleARPNoAnswer.Confidence,
-		Subject: x.Server.Addr.String(), Node: v.endpoint(), Server: x.Server, VLAN: x.VLAN, Iface: x.Iface,
-		Summary: fmt.Sprintf("%d ARP requests for %s (%s), no reply", x.Tries, x.Server.Addr, role),
-		Facts: append([]finding.Fact{{Key: "target", Value: x.Server.Addr.String()}, {Key: "role", Value: role}, {Key: "requests", Value: x.Tries}},
-			arpFacts(v)...),
+		Subject: target.Addr.String(), Node: v.endpoint(), Server: target, VLAN: x.VLAN, Iface: x.Iface,
+		Summary: fmt.Sprintf("%d ARP requests for %s (%s), no reply", x.Tries, target.Addr, role),
+		Facts: append([]finding.Fact{{Key: "target", Value: target.Addr.String()}, {Key: "role", Value: role}, {Key: "requests", Value: x.Tries}},
+			arpFacts(l)...),
 		Frames: slices.Clone(x.Frames), First: x.First, Last: x.Last,
-	})
-}
-
-func arpRole(v *Node, a wire.Addr) string {
-	l := v.Lease
-	switch {
-	case l == nil:
-	case slices.Contains(l.Routers, a):
-		return "router"
-	case a == l.NextServer || slices.Contains(l.BootServers, a):
-		return "boot server"
-	case slices.Contains(l.DNS, a):
-		return "DNS server"
-	case a == l.Server:
-		return "DHCP server"
 	}
-	return ""
+	if role == roleDNS || role == roleRouter && onLink(l, l.NextServer) {
+		f.Severity = finding.Warning // the boot does not depend on it
+	}
+	out.Find(f)
 }
 
-func arpFacts(v *Node) []finding.Fact {
+// Roles of an address in a lease.
+const (
+	roleRouter = "router"
+	roleBoot   = "boot server"
+	roleDNS    = "DNS server"
+	roleDHCP   = "DHCP server"
+)
+
+// arpRole is what an address is to a node, by the last lease that names it.
+func arpRole(v *Node, a wire.Addr) (string, *track.Lease) {
+	for _, l := range [...]*track.Lease{v.Lease, v.given} {
+		switch {
+		case l == nil:
+		case slices.Contains(l.Routers, a):
+			return roleRouter, l
+		case a == l.NextServer || slices.Contains(l.BootServers, a):
+			return roleBoot, l
+		case slices.Contains(l.DNS, a):
+			return roleDNS, l
+		case a == l.Server:
+			return roleDHCP, l
+		}
+	}
+	return "", nil
+}
+
+// onLink reports whether a lease's address and mask reach a without a router.
+func onLink(l *track.Lease, a wire.Addr) bool {
+	if l.Mask.IsZero() || !l.Addr.Is4() || !a.Is4() || a.IsZero() {
+		return false
+	}
+	for i := 12; i < 16; i++ {
+		if (l.Addr[i]^a[i])&l.Mask[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func arpFacts(l *track.Lease) []finding.Fact {
 	var r []string
-	for _, a := range v.Lease.Routers {
+	for _, a := range l.Routers {
 		r = append(r, a.String())
 	}
-	return []finding.Fact{{Key: "address", Value: v.Lease.Addr.String()}, {Key: "netmask", Value: v.Lease.Mask.String()}, {Key: "routers", Value: r}}
+	return []finding.Fact{{Key: "address", Value: l.Addr.String()}, {Key: "netmask", Value: l.Mask.String()}, {Key: "routers", Value: r}}
 }
 
 func discovers(n int) string {
@@ -215,31 +253,45 @@ func discovers(n int) string {
 	return fmt.Sprintf("%d DISCOVERs", n)
 }
 
+// rebooted reports a loop of firmware starts, and takes it back when the
+// machine gets further.
 func (n *Nodes) rebooted(v *Node, out *track.Out) {
+	f, ok := n.rebootLoop(v)
+	switch {
+	case ok:
+		out.Find(f)
+	case v.looping:
+		out.Withdraw(track.Withdrawal{Rule: RuleRebootLoop, Node: v.endpoint()})
+	}
+	v.looping = ok
+}
+
+func (n *Nodes) rebootLoop(v *Node) (f finding.Finding, ok bool) {
 	t := &n.site.Thresholds
 	if v.os || len(v.Boots) < t.RebootCount {
-		return
+		return f, false
 	}
 	b := v.Boots[len(v.Boots)-t.RebootCount:]
-	if b[len(b)-1].At.Sub(b[0].At) > t.RebootWindow {
-		return
+	last := len(b) - 1
+	if b[last].At.Sub(b[0].At) > t.RebootWindow {
+		return f, false
 	}
 	var frames []capture.FrameID
 	for i := range b {
 		// The last boot may still be on its way.
-		if i < len(b)-1 && b[i].Stage != b[0].Stage || b[i].Stage >= track.StageMetadata || b[i].System {
-			return
+		if i < last && b[i].Stage != b[0].Stage || b[i].Stage > b[0].Stage || b[i].Stage >= track.StageMetadata || b[i].System {
+			return f, false
 		}
 		if len(b[i].Frames) > 0 {
 			frames = finding.AppendFrame(frames, b[i].Frames[0])
 		}
 	}
-	f := finding.Finding{
+	f = finding.Finding{
 		Rule: RuleRebootLoop, Severity: RuleRebootLoop.Severity, Confidence: RuleRebootLoop.Confidence,
 		Node: v.endpoint(), VLAN: v.lastVLAN(), Iface: v.Iface,
-		Summary: fmt.Sprintf("%d firmware starts within %v, none got past %s", len(v.Boots), b[len(b)-1].At.Sub(b[0].At).Round(time.Second), b[0].Stage),
-		Facts:   []finding.Fact{{Key: "starts", Value: len(v.Boots)}, {Key: "furthest", Value: b[0].Stage.String()}},
-		Frames:  frames, First: b[0].At, Last: b[len(b)-1].At,
+		Summary: fmt.Sprintf("%d firmware starts within %v, none got past %s", len(b), b[last].At.Sub(b[0].At).Round(time.Second), b[0].Stage),
+		Facts:   []finding.Fact{{Key: "starts", Value: v.starts}, {Key: "furthest", Value: b[0].Stage.String()}},
+		Frames:  frames, First: b[0].At, Last: b[last].At,
 	}
 	for i := len(v.Steps) - 1; i >= 0; i-- {
 		if s := v.Steps[i]; s.Op == "RRQ" && s.Complete {
@@ -247,7 +299,7 @@ func (n *Nodes) rebooted(v *Node, out *track.Out) {
 			break
 		}
 	}
-	out.Find(f)
+	return f, true
 }
 
 // wrongVLAN compares a node that nobody answered with the VLANs where others boot.
@@ -273,8 +325,8 @@ func (n *Nodes) wrongVLAN(v *Node, end capture.Time, out *track.Out) {
 	}
 	best, acks := uint16(0), 0
 	for id, s := range n.vlans {
-		if s.acks > acks || s.acks == acks && id < best {
-			best, acks = id, s.acks
+		if len(s.nodes) > acks || len(s.nodes) == acks && id < best {
+			best, acks = id, len(s.nodes)
 		}
 	}
 	if acks < 2 {

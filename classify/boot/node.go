@@ -51,16 +51,22 @@ type Node struct {
 	Lease    *track.Lease // last acknowledged lease that has boot information
 	Renewed  bool         // acts as a running system that renews its lease
 
+	given     *track.Lease // last acknowledged lease of any kind
 	asked     *track.Lease // what the client last said of itself
 	ackAt     capture.Time
 	ackFrames []capture.FrameID
-	loading   bool // something was fetched, or tried, after the last lease
-	loaded    bool // a loader, kernel or root came over since the firmware started
-	loader    load // last complete loader transfer, while its effect is awaited
+	loading   bool             // something was fetched, or tried, after the last lease
+	loaded    bool             // a loader, kernel or root came over since the firmware started
+	noLoad    finding.Endpoint // server of the no-load-after-ack that was said
+	loader    load             // last complete loader transfer, while its effect is awaited
+	blamed    bool             // wrong-loader-for-architecture was said of it
 	loads     []load
+	starts    int  // firmware starts, ever
+	looping   bool // reboot-loop was said
 	inVain    bool // second-stage-dhcp-fails was said of the search that goes on
 	os        bool // the operating system or installer asked for an address after a load
 	wait      waiting
+	watch     watch
 }
 
 // A Boot is one firmware start.
@@ -69,6 +75,7 @@ type Boot struct {
 	Stage  track.Stage // furthest of this boot
 	System bool        // an operating system or installer got its address
 	Frames []capture.FrameID
+	kinds  uint8 // kinds of firmware that searched, a bit each: PXE falls back to HTTP
 }
 
 // A load is a file that came over completely.
@@ -78,6 +85,7 @@ type load struct {
 	server finding.Endpoint
 	frames []capture.FrameID
 	ipxe   bool // an iPXE-class DHCP exchange came after it
+	start  int  // firmware starts before it
 }
 
 // waiting says what a node's deadline is for.
@@ -117,17 +125,15 @@ func (n *Node) addVLAN(v uint16) {
 // addStep puts x into the timeline: as a new state of a step that was reported
 // before, as one more of a run of like steps, or at the end.
 func (n *Node) addStep(x *track.Exchange) {
-	for i := len(n.Steps) - 1; i >= 0 && i >= len(n.Steps)-16; i-- {
+	for i := len(n.Steps) - 1; i >= 0; i-- {
 		s := &n.Steps[i]
-		if s.Op != x.Op || s.Subject != x.Subject || !sameServer(s.Server, x.Server) {
-			continue
-		}
-		if s.First == x.First {
+		same := s.Op == x.Op && s.Subject == x.Subject && sameServer(s.Server, x.Server)
+		if same && s.First == x.First {
 			*s = *x
 			return
 		}
 		// A file that was broken off (a question for its size) and then fetched is two steps.
-		if i == len(n.Steps)-1 && s.Outcome == x.Outcome && s.Complete == x.Complete && s.Op != "REQUEST" {
+		if same && i == len(n.Steps)-1 && s.Outcome == x.Outcome && s.Complete == x.Complete && s.Op != "REQUEST" {
 			s.Tries += x.Tries
 			s.Overdue += x.Overdue
 			s.Last = max(s.Last, x.Last)
@@ -140,7 +146,6 @@ func (n *Node) addStep(x *track.Exchange) {
 			}
 			return
 		}
-		break
 	}
 	if len(n.Steps) >= maxSteps {
 		n.Steps = slices.Delete(n.Steps, maxSteps/2, maxSteps/2+1)

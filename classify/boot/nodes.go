@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pxescope/pxescope/capture"
@@ -29,6 +30,7 @@ type Nodes struct {
 	macs      map[wire.MAC]macSeen // Ethernet sources of exchanges that no lease explains
 	servers   map[wire.Addr]bool   // who answered: never nodes by their traffic alone
 	vlans     map[uint16]*vlanSeen
+	watched   watched
 	evicted   uint64
 }
 
@@ -42,10 +44,13 @@ type macSeen struct {
 	router bool
 }
 
+// A vlanSeen is a VLAN in which a server answered.
 type vlanSeen struct {
-	acks  int // nodes that were acknowledged here
-	nodes map[Key]bool
+	nodes map[Key]bool // that were acknowledged, maxServed at most
 }
+
+// maxServed is how many acknowledged nodes of a VLAN are told apart.
+const maxServed = 64
 
 // maxNames bounds the look-up maps beside the tables; when one is full it is
 // rebuilt from the nodes that are still known.
@@ -57,7 +62,10 @@ func New(cfg *track.Config) *Nodes {
 		site: cfg.Site, byAddr: make(map[addrKey]Key), macs: make(map[wire.MAC]macSeen),
 		servers: make(map[wire.Addr]bool), vlans: make(map[uint16]*vlanSeen),
 	}
-	n.nodes = track.NewTable(maxNodes, func(Key, *Node) { n.evicted++ })
+	n.nodes = track.NewTable(maxNodes, func(_ Key, v *Node) {
+		n.watched.drop(v)
+		n.evicted++
+	})
 	n.strangers = track.NewTable(maxStrangers, func(Key, *Node) { n.evicted++ })
 	return n
 }
@@ -82,27 +90,33 @@ func (n *Nodes) Each(f func(*Node)) {
 // IsServer reports whether a answered as a DHCP or boot server.
 func (n *Nodes) IsServer(a wire.Addr) bool { return n.servers[a] }
 
-// Resolve tells which node an endpoint is, if it is one.
+// Resolve tells which node an endpoint is, if it is one: by its MAC, unless
+// the address is known as another node's, whose router the MAC then is. A node
+// keeps the addresses that it had, also those that others have now.
 func (n *Nodes) Resolve(e finding.Endpoint, vlan uint16) (Key, bool) {
-	if !e.Addr.IsZero() {
-		if k, ok := n.byAddr[addrKey{vlan, e.Addr}]; ok && n.Get(k) != nil {
-			return k, true
-		}
-		// A router between node and capture may move the frame to another VLAN.
-		if k, ok := n.byAddr[addrKey{anyVLAN, e.Addr}]; ok && n.Get(k) != nil {
-			return k, true
-		}
-	}
+	k, known := n.byAddress(e.Addr, vlan)
 	if !e.MAC.IsZero() {
-		k := Key{MAC: e.MAC}
-		if n.Get(k) != nil {
-			return k, true
+		m := Key{MAC: e.MAC}
+		if v := n.Get(m); v != nil && (!known || slices.Contains(v.Addrs, e.Addr)) {
+			return m, true
 		}
 	}
-	if k := (Key{Addr: e.Addr}); !e.Addr.IsZero() && n.Get(k) != nil {
+	return k, known
+}
+
+func (n *Nodes) byAddress(a wire.Addr, vlan uint16) (Key, bool) {
+	if a.IsZero() {
+		return Key{}, false
+	}
+	if k, ok := n.byAddr[addrKey{vlan, a}]; ok && n.Get(k) != nil {
 		return k, true
 	}
-	return Key{}, false
+	// A router between node and capture may move the frame to another VLAN.
+	if k, ok := n.byAddr[addrKey{anyVLAN, a}]; ok && n.Get(k) != nil {
+		return k, true
+	}
+	k := Key{Addr: a}
+	return k, n.Get(k) != nil
 }
 
 // anyVLAN is outside the 12 bits of a VLAN id.
@@ -132,7 +146,8 @@ func (n *Nodes) identify(x *track.Exchange) *Node {
 	if k.MAC.IsZero() {
 		k = Key{Addr: e.Addr}
 	}
-	v := n.put(k, x.Stage == track.StageDHCP)
+	v := n.strangers.Put(k)
+	*v = Node{Key: k, Arch: -1}
 	if v.addAddr(e.Addr) {
 		n.learn(x.VLAN, e.Addr, k)
 	}
@@ -162,14 +177,19 @@ func (n *Nodes) behindRouter(e finding.Endpoint) Key {
 }
 
 func (n *Nodes) rekey(from, to Key) {
-	old := n.nodes.Get(from)
+	t := n.nodes
+	old := t.Get(from)
 	if old == nil {
-		return
+		t = n.strangers
+		if old = t.Get(from); old == nil {
+			return
+		}
 	}
+	n.watched.drop(old)
 	v := *old
-	n.nodes.Delete(from)
+	t.Delete(from)
 	v.Key = to
-	*n.nodes.Put(to) = v
+	*t.Put(to) = v
 	for _, a := range v.Addrs {
 		for ak, k := range n.byAddr {
 			if ak.addr == a && k == from {
@@ -191,18 +211,8 @@ func makesNode(x *track.Exchange) bool {
 	return false
 }
 
-func (n *Nodes) put(k Key, stranger bool) *Node {
-	t := n.nodes
-	if stranger {
-		t = n.strangers
-	}
-	v := t.Put(k)
-	*v = Node{Key: k, Arch: -1}
-	return v
-}
-
-// settle moves a stranger that got an address, or loaded something, to the
-// table where a flood of strangers cannot push it out.
+// settle moves a stranger that was answered to the table where a flood of
+// strangers cannot push it out.
 func (n *Nodes) settle(v *Node) *Node {
 	if n.strangers.Get(v.Key) != v {
 		return v
@@ -242,6 +252,10 @@ func (n *Nodes) Expire(now capture.Time, out *track.Out) {
 }
 
 func (n *Nodes) await(v *Node, w waiting, at capture.Time, d time.Duration) {
+	n.watched.drop(v)
+	if w == waitLoad {
+		n.watched.add(v)
+	}
 	v.wait = w
 	if w == waitNothing {
 		n.nodes.SetDeadline(v.Key, track.Never)

@@ -12,12 +12,12 @@ var Rules = []*finding.Rule{
 var RuleNoLoad = &finding.Rule{
 	ID: "no-load-after-ack", Ref: "FM-46", Severity: finding.Error, Confidence: finding.Certain, Absence: true, Rank: finding.RankLoad,
 	Title:  "Lease with boot information, then nothing was loaded",
-	Detect: "DHCPACK with boot information to a client that boots, then no TFTP, HTTP, RPC or NFS from the node within load_grace. Firmware that still waits for port 4011 or a boot server is left to those findings.",
+	Detect: "DHCPACK with boot information to a client that boots, then no TFTP, HTTP, RPC, NFS or any TCP from the node within load_grace. Firmware that still waits for port 4011 or a boot server is left to those findings.",
 	Means: "The node has an address and a boot file name and did not ask for the file. In order of likelihood: the next server is missing or wrong " +
 		"(siaddr 0), the firmware refuses a next server that is not the DHCP server (PXE-E99), the server's name cannot be resolved, HTTP boot is switched off " +
 		"in the firmware, a boot menu waits for a key.",
 	Next:       "Compare siaddr, option 66, option 150 and option 43 of the ACK (they are listed in the facts) with the server that has the file; look at the console for PXE-E99.",
-	Traps:      "iPXE may try IPv6 first and start after 13 s. A boot prompt of 255 waits for a key. The node may have been powered off. A capture filter may hide the load.",
+	Traps:      "iPXE may try IPv6 first and start after 13 s. A boot prompt of 255 waits for a key. The node may have been powered off. A capture filter may hide the load, and a port without a mirror too: not reported where the capture shows nothing but DHCP, or where the node asked for an address and unicast frames of other machines are not shown.",
 	References: []string{"RFC 2131 section 2", "RFC 2132 section 9.4", "RFC 5859"},
 }
 
@@ -25,7 +25,7 @@ var RuleNoLoad = &finding.Rule{
 var RuleWrongLoader = &finding.Rule{
 	ID: "wrong-loader-for-architecture", Ref: "FM-16", Severity: finding.Error, Confidence: finding.Likely, Absence: true, Rank: finding.RankLoop,
 	Title:      "The boot file does not suit the machine's architecture",
-	Detect:     "Option 93 of the client and the kind of the acknowledged boot file disagree, the file came over completely, and nothing followed within 60 s (until then a warning).",
+	Detect:     "Option 93 of the client and the kind of the acknowledged boot file disagree, the file came over completely, and nothing followed within 60 s, or the firmware started again (until then a warning).",
 	Means:      "One file name is handed to every architecture: an UEFI machine got a BIOS loader or the other way round. The machine loads it and cannot run it.",
 	Next:       "Configure the boot file by architecture (option 93): class rules in dhcpd, --dhcp-match in dnsmasq; MAAS and xCAT do it when they run the DHCP server.",
 	Traps:      "Site-specific names: when the boot goes on after the transfer the warning is taken back.",
@@ -36,7 +36,7 @@ var RuleWrongLoader = &finding.Rule{
 var RuleChainloadLoop = &finding.Rule{
 	ID: "chainload-loop", Ref: "FM-17", Severity: finding.Error, Confidence: finding.Certain, Rank: finding.RankLoop,
 	Title:      "The boot loader loads itself again and again",
-	Detect:     "The same file was transferred completely at least twice in one boot with an iPXE-class DHCP exchange between, or three times with less than 60 s between.",
+	Detect:     "The same file was transferred completely at least twice in one boot with an iPXE-class DHCP exchange between, or three times in a row with less than 60 s between and no other file.",
 	Means:      "The DHCP server does not tell iPXE from the firmware, so iPXE is told to load iPXE. Some builds (FlexBoot) send no user class at all.",
 	Next:       "Make the DHCP server test option 77 (user class iPXE) or option 175 and hand out the script or kernel to iPXE.",
 	Traps:      "A second, different iPXE binary is a legitimate chain. A size probe asks twice and loads once.",
@@ -60,7 +60,7 @@ var RuleSecondDHCP = &finding.Rule{
 var RuleARPNoAnswer = &finding.Rule{
 	ID: "arp-no-answer", Ref: "FM-36", Severity: finding.Error, Confidence: finding.Certain, Absence: true, Rank: finding.RankLoad,
 	Title:      "ARP for the boot server or gateway got no answer",
-	Detect:     "At least arp_tries ARP requests over arp_span from a node for an address of its lease: next server, router, DNS or boot server.",
+	Detect:     "At least arp_tries ARP requests over arp_span from a node for an address of its lease: next server, router, DNS or boot server. A warning when the boot does not depend on it: a DNS server, or the router when the next server is on the node's own network. A reply takes it back.",
 	Means:      "Wrong netmask or gateway in the lease, the server is in another VLAN, or it is down. Firmware shows PXE-E11.",
 	Next:       "Check option 1 (netmask) and option 3 (router) of the ACK against the address that is asked for.",
 	Traps:      "Probes for free addresses stay unanswered on purpose. ARP replies are unicast: a one-way mirror does not show them.",

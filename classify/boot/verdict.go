@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/finding"
@@ -70,57 +71,157 @@ func worse(a, b *finding.Finding) bool {
 	return a.First < b.First
 }
 
-// recovered reports whether the node went on after f.
+// lag is how long before the deadline of an absence its last try may have been:
+// what begins within it is already the next thing that the node tried.
+const lag = 6 * time.Second
+
+// recovered reports whether the node went on after f: a stage further, or in the
+// same stage with the same thing, or a new one. What it had done before and
+// does again, in another round of a loop, is no recovery.
 func (n *Node) recovered(f *finding.Finding) bool {
-	need := blockedStage(f.Rule.Rank)
 	if f.Rule.Rank >= finding.RankBackground {
 		return n.delivered()
 	}
+	if f.Rule == RuleRebootLoop {
+		return false // taken back when it gets further
+	}
+	failed := n.stepOf(f)
+	stage := stopsAt(f, failed)
 	for i := range n.Steps {
 		s := &n.Steps[i]
-		if s.Outcome != track.Answered || s.Last <= f.Last || s.Op == "ARP" || s.Op == "DISCOVER" {
+		if !good(s) || s.Stage < stage || !after(s, f) {
 			continue
 		}
-		if s.First <= f.First && s.Op == "CONNECT" {
-			continue // the connection that the finding is about goes on, and gets nowhere
-		}
-		if s.Stage > need || s.Stage == need && f.Rule.Rank != finding.RankRogue && f.Rule.Rank != finding.RankLoop {
-			if s.Op != "RRQ" || s.Complete {
+		// A later stage may start over: only what is new tells that it got on.
+		again := f.Rule.Rank == finding.RankLoop || f.Rule.Rank == finding.RankSecondDHCP
+		switch {
+		case s.Stage > stage:
+			if !again || n.isNew(i) {
 				return true
 			}
+		case stage == track.StageDHCP:
+			if n.served(s, f) {
+				return true
+			}
+		case stage == track.StageProxyDHCP:
+			if f.Rule.Rank == finding.RankProxy {
+				return true
+			}
+		case failed != nil && failed.Stage == stage && s.Op != failed.Op:
+		case failed != nil && failed.Stage == stage && s.Subject == failed.Subject && !again, n.isNew(i):
+			return true
 		}
 	}
 	return false
 }
 
-// blockedStage is the stage that findings of a rank keep a node from passing.
-func blockedStage(rank int) track.Stage {
+// stopsAt is the stage that f keeps a node from passing.
+func stopsAt(f *finding.Finding, failed *track.Exchange) track.Stage {
 	switch {
-	case rank <= finding.RankRequest:
+	case f.Rule.ID == "dhcp-nak":
 		return track.StageDHCP
-	case rank <= finding.RankProxy:
+	case f.Rule.Rank == finding.RankRogue, f.Rule == RuleNoLoad, f.Rule == RuleARPNoAnswer:
+		return track.StageProxyDHCP // another lease is no success: a load is
+	case f.Rule.Rank <= finding.RankRequest, f.Rule.Rank == finding.RankSecondDHCP:
+		return track.StageDHCP
+	case f.Rule.Rank <= finding.RankProxy:
 		return track.StageProxyDHCP
-	case rank <= finding.RankTransfer:
+	case failed != nil && failed.Stage > track.StageProxyDHCP && f.Rule.Rank != finding.RankLoop:
+		return failed.Stage
+	case f.Rule.Rank <= finding.RankLoop:
 		return track.StageTFTP
-	case rank <= finding.RankLoop:
-		return track.StageHTTP
-	case rank <= finding.RankSecondDHCP:
-		return track.StageDHCP
-	case rank <= finding.RankRoot:
+	case f.Rule.Rank <= finding.RankRoot:
 		return track.StageMount
 	}
 	return track.StageMetadata
 }
 
+// good reports whether a step gave the node what it asked for.
+func good(s *track.Exchange) bool {
+	switch s.Op {
+	case "ARP", "DISCOVER", "INFORM":
+		return false
+	case "RRQ":
+		return s.Outcome == track.Answered && s.Complete
+	}
+	return s.Outcome == track.Answered
+}
+
+// after reports whether the node did s after what f is about.
+func after(s *track.Exchange, f *finding.Finding) bool {
+	if s.Op == "CONNECT" && s.First <= f.First {
+		return false // the connection that the finding is about goes on, and gets nowhere
+	}
+	return s.Last > f.Last || f.Rule.Absence && f.Rule.Rank >= finding.RankLoad && s.First > max(f.First, f.Last.Add(-lag))
+}
+
+// served reports whether a lease ends what f, a finding about getting one, says:
+// one with boot information where that was wanted, and of a later stage where
+// a later stage failed.
+func (n *Node) served(s *track.Exchange, f *finding.Finding) bool {
+	if s.Lease == nil || s.Op != "REQUEST" && s.Op != "RENEW" && s.Op != "BOOTP" {
+		return false
+	}
+	k := s.Lease.Kind
+	switch {
+	case f.Rule.Rank == finding.RankSecondDHCP:
+		return k != track.ClientPXE && k != track.ClientHTTP
+	case n.wantedBoot(f):
+		return k.Boots() && s.Lease.BootInfo
+	}
+	return true
+}
+
+// wantedBoot reports whether the search that f is about was of a client that
+// boots: most findings about DHCP have its kind as their subject.
+func (n *Node) wantedBoot(f *finding.Finding) bool {
+	for _, k := range []track.ClientKind{track.ClientOther, track.ClientBOOTP} {
+		if f.Subject == k.String() {
+			return false
+		}
+	}
+	for _, k := range []track.ClientKind{track.ClientPXE, track.ClientHTTP, track.ClientIPXE} {
+		if f.Subject == k.String() {
+			return true
+		}
+	}
+	return n.asked != nil && n.asked.Kind.Boots()
+}
+
+// isNew reports whether the node had not got before what its i-th step gave it.
+func (n *Node) isNew(i int) bool {
+	s := &n.Steps[i]
+	for j := range n.Steps[:i] {
+		p := &n.Steps[j]
+		if p.Op == s.Op && p.Subject == s.Subject && p.Server.Addr == s.Server.Addr && good(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// stepOf is the step that f is about: the one that has the last frame of its
+// evidence, or that began with it. ARP counts last.
+func (n *Node) stepOf(f *finding.Finding) *track.Exchange {
+	var found *track.Exchange
+	for i := len(n.Steps) - 1; i >= 0; i-- {
+		s := &n.Steps[i]
+		if s.First != f.First && (len(f.Frames) == 0 || !slices.Contains(s.Frames, f.Frames[len(f.Frames)-1])) {
+			continue
+		}
+		if s.Stage != track.StageUnknown {
+			return s
+		}
+		if found == nil {
+			found = s
+		}
+	}
+	return found
+}
+
 func rootStage(v *Node, f *finding.Finding) track.Stage {
-	for i := range v.Steps {
-		s := &v.Steps[i]
-		if s.Stage == track.StageUnknown {
-			continue // ARP: the stage is what the node had reached
-		}
-		if s.First == f.First || len(f.Frames) > 0 && slices.Contains(s.Frames, f.Frames[len(f.Frames)-1]) {
-			return s.Stage
-		}
+	if s := v.stepOf(f); s != nil && s.Stage != track.StageUnknown {
+		return s.Stage
 	}
 	if f.Rule.Rank <= finding.RankRequest {
 		return track.StageDHCP
@@ -129,17 +230,15 @@ func rootStage(v *Node, f *finding.Finding) track.Stage {
 }
 
 // delivered reports whether the node got what it asked for: a loader or more
-// came over, or it runs a system that got its address.
+// came over, or it runs a system that got its address; and what it asked for
+// last is not what it waits for.
 func (n *Node) delivered() bool {
-	if len(n.Steps) == 0 {
-		return false
-	}
 	for i := len(n.Steps) - 1; i >= 0; i-- {
 		s := &n.Steps[i]
-		if s.Op == "ARP" {
-			continue
+		if s.Stage == track.StageUnknown || s.Op == "INFORM" || s.Op == "RRQ" && s.Outcome == track.Refused {
+			continue // beside the boot, or a file that may be missing
 		}
-		if s.Outcome == track.Open || s.Op == "RRQ" && s.Outcome == track.Answered && !s.Complete {
+		if s.Outcome != track.Answered || s.Op == "RRQ" && !s.Complete {
 			return false
 		}
 		break
@@ -219,30 +318,38 @@ func (n *Node) history() string {
 	return strings.Join(parts, ", ")
 }
 
-// next names the packet that should have come next.
+// next names the packet that should have come next: the answer that the root
+// cause is about, else what follows the last step.
 func (n *Node) next(root *finding.Finding) string {
 	var s *track.Exchange
-	for i := len(n.Steps) - 1; i >= 0; i-- {
-		if n.Steps[i].Op != "ARP" {
+	if root != nil {
+		switch {
+		case root.Rule == RuleNoLoad && n.Lease != nil:
+			return loadOf(n.Lease)
+		case root.Rule == RuleARPNoAnswer:
+			return "an ARP reply for " + root.Server.Addr.String()
+		case root.Rule == RuleWrongLoader, root.Rule == RuleChainloadLoop:
+			return "the loader's own first request: another file, or its DHCPDISCOVER"
+		case root.Rule == RuleRebootLoop:
+			return "a DHCPDISCOVER of the system that was loaded"
+		case root.Rule.Rank == finding.RankRogue && root.Rule.ID != "dhcp-nak":
+			return "a lease with boot information from a server of this place"
+		}
+		s = n.stepOf(root)
+	}
+	for i := len(n.Steps) - 1; s == nil && i >= 0; i-- {
+		if n.Steps[i].Stage != track.StageUnknown {
 			s = &n.Steps[i]
-			break
 		}
 	}
 	if s == nil {
 		return ""
 	}
-	switch {
-	case root == nil:
-	case root.Rule == RuleNoLoad && n.Lease != nil:
-		return loadOf(n.Lease)
-	case root.Rule.Rank == finding.RankRogue:
-		return "a lease with boot information from a server of this place"
-	}
 	switch s.Outcome {
 	case track.Unanswered, track.Open:
 		return answerTo(s)
 	case track.Refused:
-		return "another try with what the server accepts, or " + answerTo(s)
+		return acceptance(s)
 	}
 	switch s.Op {
 	case "DISCOVER":
@@ -260,8 +367,23 @@ func (n *Node) next(root *finding.Finding) string {
 		return "a MOUNT call to the port that portmap told"
 	case "MNT":
 		return "NFS calls to " + s.Server.Addr.String()
+	case "CONNECT":
+		if root != nil {
+			return "data from " + s.Server.Addr.String()
+		}
 	}
 	return ""
+}
+
+// acceptance is what should have come in place of a refusal.
+func acceptance(s *track.Exchange) string {
+	switch s.Op {
+	case "REQUEST", "RENEW":
+		return "a DHCPDISCOVER from the node, and a lease that the server grants"
+	case "RRQ":
+		return fmt.Sprintf("OACK or the first DATA block of %q from %s", s.Subject, s.Server.Addr)
+	}
+	return answerTo(s) + " that accepts"
 }
 
 func loadOf(l *track.Lease) string {

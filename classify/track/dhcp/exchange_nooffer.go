@@ -105,7 +105,7 @@ func (t *tracker) noOfferFinding(c *client, h *history, now capture.Time, finish
 		Node: c.endpoint(), VLAN: c.key.vlan, Iface: b.iface, First: first, Last: now,
 		Frames: join(h.frames[:h.nframes], b.frames.frames()),
 	}
-	f.Summary = fmt.Sprintf("%s by %s within %s, no OFFER", count(n, "DISCOVER"), kindText(b.kind), seconds(now.Sub(first)))
+	f.Summary = fmt.Sprintf("%s by %s, no OFFER within %s", count(n, "DISCOVER"), kindText(b.kind), seconds(now.Sub(first)))
 	f.Facts = append([]finding.Fact{{Key: "discovers", Value: n}, {Key: "waited_seconds", Value: now.Sub(first).Seconds()}}, c.clientFacts()...)
 	if h.bursts > 0 {
 		f.Facts = append(f.Facts, finding.Fact{Key: "attempts", Value: h.bursts + 1})

@@ -1,9 +1,8 @@
 package counter
 
 import (
-	"cmp"
+	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/pxescope/pxescope/classify/catalog"
 )
@@ -142,30 +141,77 @@ func (l *Layout) addFrames(s *catalog.Service) {
 	}
 }
 
+// addPorts numbers the ports of one protocol: one slot each, one for all of a
+// long run.
 func (l *Layout) addPorts(t int, proto catalog.Proto) {
-	table := c16(l.cat.Table(uint8(proto)))
-	splitPort := func(p int) bool { return table[p].IsSplit() }
+	table := l.cat.Table(uint8(proto))
 	for first := 0; first < len(table); {
-		e := table[first]
-		last := first
-		for e != 0 && !splitPort(first) && last+1 < len(table) && table[last+1] == e {
-			last++
+		e, end := table[first], first+1
+		for end < len(table) && table[end] == e && !e.IsSplit() {
+			end++
 		}
-		if e == 0 {
-			first++
-			continue
-		}
-		for p := first; p <= last; p++ {
-			if len(l.slots) < maxSlots && (p == first || last-first >= longRun) {
-				if p == first {
-					l.add(Slot{Kind: PortKind, Proto: proto, Port: uint16(first), Last: uint16(last), Client: e.Client(), index: e.Index()})
-				}
-			} else {
-				l.add(Slot{Kind: PortKind, Proto: proto, Port: uint16(p), Last: uint16(p), Client: e.Client(), index: e.Index()})
+		if e != 0 {
+			width := 1
+			if end-first > longRun {
+				width = end - first
 			}
-			l.ports[t][p] = uint8(len(l.slots) - 1)
-			l.rank[uint8(len(l.slots)-1)] = e.Rank()
+			for p := first; p < end; p++ {
+				if (p-first)%width == 0 {
+					l.add(Slot{Kind: PortKind, Proto: proto, Port: uint16(p), Last: uint16(p + width - 1), Client: e.Client(), index: e.Index()})
+				}
+				if n := len(l.slots) - 1; n < maxSlots { // NewLayout refuses more
+					l.ports[t][p], l.rank[n] = uint8(n), e.Rank()
+				}
+			}
 		}
-		first = last + 1
+		first = end
 	}
+}
+
+// Slots are what is counted, by slot number. The slice is the Layout's own.
+func (l *Layout) Slots() []Slot { return l.slots }
+
+// icmpSlot is the slot of an ICMP message.
+func (l *Layout) icmpSlot(proto, typ uint8) int {
+	for _, r := range l.icmps {
+		if r.proto == proto && r.first <= typ && typ <= r.last {
+			return int(r.slot)
+		}
+	}
+	return slotOther
+}
+
+// etherSlot is the slot of a frame by its Ethernet type.
+func (l *Layout) etherSlot(typ uint16) int {
+	for _, r := range l.ethers {
+		if r.typ == typ {
+			return int(r.slot)
+		}
+	}
+	return slotOther
+}
+
+// portSlot is the slot of a service's port.
+func (l *Layout) portSlot(proto catalog.Proto, port uint16, service catalog.Index) int {
+	for i, s := range l.slots {
+		if s.Kind == PortKind && s.Proto == proto && s.Port <= port && port <= s.Last && s.index == service {
+			return i
+		}
+	}
+	return slotOther
+}
+
+// image is the port table as the program reads it: tcp, udp, ranks. Ports are
+// indexed as a load from the packet sees them.
+func (l *Layout) image(o binary.ByteOrder) []byte {
+	b := make([]byte, tableSize)
+	for t, base := range []int{tcpTable: 0, udpTable: tableUDP} {
+		for port, slot := range l.ports[t] {
+			var n [2]byte
+			binary.BigEndian.PutUint16(n[:], uint16(port))
+			b[base+int(o.Uint16(n[:]))] = slot
+		}
+	}
+	copy(b[tableRank:], l.rank[:])
+	return b
 }

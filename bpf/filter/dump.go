@@ -40,7 +40,7 @@ func Decimal(p []bpf.RawInstruction) string {
 	return b.String()
 }
 
-var metadataNames = map[uint32]string{metaVLANTag: "[vlan_tci]", metaVLANPresent: "[vlan_avail]"}
+var metadataNames = map[uint32]string{metaVLANTag: "[vlan_tci]", metaVLANPresent: "[vlanp]"}
 
 func describe(in bpf.RawInstruction, at int) (op, operand string) {
 	size := map[uint16]string{0x00: "", 0x08: "h", 0x10: "b"}[in.Op&0x18]

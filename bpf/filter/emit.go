@@ -134,11 +134,8 @@ func loadValue(v value, in registers) (code []bpf.RawInstruction, x value, err e
 		add(opLength, 0)
 	case fixed, metadata:
 		size := sizeBits(v.size)
-		if v.kind == metadata {
+		if v.kind == metadata { // of any size; libpcap asks for a byte
 			size = sizeBits(1)
-			if v.off == metaVLANTag {
-				size = sizeBits(2)
-			}
 		}
 		add(opAbsolute|size, v.off)
 	case shared:

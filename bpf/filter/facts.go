@@ -1,9 +1,6 @@
 package filter
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // A fact is what is known of a value at some point of the graph. The zero
 // fact is not used; anything is the widest.
@@ -118,20 +115,42 @@ func (f fact) or(o fact) fact {
 	return u
 }
 
-// facts are what is known of values. A nil map knows nothing.
-type facts map[value]fact
+// facts are what is known of values, in the order in which they were first
+// tested. They are never changed, only copied.
+type facts []known
+
+type known struct {
+	v value
+	fact
+}
+
+// maxFacts bounds the work on long expressions. The first facts, about the
+// link and the protocol, are worth the most.
+const (
+	maxFacts  = 48
+	keptFacts = 16
+)
+
+func (m facts) of(v value) *fact {
+	for i := range m {
+		if m[i].v == v {
+			return &m[i].fact
+		}
+	}
+	return nil
+}
 
 // decide says how a decision ends, if that is known.
-func (m facts) decide(d *decision) (result, known bool) {
-	if f, ok := m[d.v]; ok {
-		if r, known := f.decide(d.op, d.k); known {
+func (m facts) decide(d *decision) (result, sure bool) {
+	if f := m.of(d.v); f != nil {
+		if r, sure := f.decide(d.op, d.k); sure {
 			return r, true
 		}
 	}
 	if d.v.mask != 0 { // bits of a value that is known itself
 		whole := d.v
 		whole.mask = 0
-		if f, ok := m[whole]; ok && f.among != nil {
+		if f := m.of(whole); f != nil && f.among != nil {
 			bits := fact{among: slices.Clone(f.among)}
 			for i := range bits.among {
 				bits.among[i] &= d.v.mask
@@ -141,9 +160,12 @@ func (m facts) decide(d *decision) (result, known bool) {
 		return false, false
 	}
 	if d.op == equal && (d.v.kind == fixed || d.v.kind == transport) { // a value of which bits are known
-		for v, f := range m {
-			if v.mask != 0 && v.off == d.v.off && v.kind == d.v.kind && v.size == d.v.size && v.ip == d.v.ip {
-				if r, known := f.decide(equal, d.k&v.mask); known && !r {
+		for i := range m {
+			part := m[i].v
+			mask := part.mask
+			part.mask = 0
+			if mask != 0 && part == d.v {
+				if r, sure := m[i].decide(equal, d.k&mask); sure && !r {
 					return false, true
 				}
 			}
@@ -153,23 +175,24 @@ func (m facts) decide(d *decision) (result, known bool) {
 }
 
 func (m facts) after(d *decision, outcome bool) facts {
-	n := maps.Clone(m)
-	if n == nil {
-		n = make(facts)
+	n := make(facts, len(m), len(m)+1)
+	copy(n, m)
+	if f := n.of(d.v); f != nil {
+		*f = f.after(d.op, d.k, outcome)
+		return n
 	}
-	f, ok := n[d.v]
-	if !ok {
-		f = anything()
+	if len(n) == maxFacts {
+		n = slices.Delete(n, keptFacts, keptFacts+1)
 	}
-	n[d.v] = f.after(d.op, d.k, outcome)
-	return n
+	return append(n, known{d.v, anything().after(d.op, d.k, outcome)})
 }
 
+// or is what holds in both cases.
 func (m facts) or(o facts) facts {
-	n := make(facts)
-	for v, f := range m {
-		if x, ok := o[v]; ok {
-			n[v] = f.or(x)
+	var n facts
+	for i := range m {
+		if x := o.of(m[i].v); x != nil {
+			n = append(n, known{m[i].v, m[i].fact.or(*x)})
 		}
 	}
 	return n

@@ -14,6 +14,9 @@ const oracleName = "libpcap"
 
 func askOracle(text string, link capture.LinkType) ([]bpf.RawInstruction, error) {
 	n := int(link)
+	if n > 255 { // gopacket's LinkType is a byte
+		return askTcpdump(text, link)
+	}
 	if link == capture.LinkRaw {
 		n = int(capture.LinkRawBSD) // DLT_RAW of Linux
 	}

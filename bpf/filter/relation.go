@@ -125,7 +125,10 @@ func (r *resolver) operation(a operation, need *[]*cond) (*calc, error) {
 	if err != nil {
 		return nil, err
 	}
-	y, err := r.calc(a.r, need)
+	// As in libpcap, the protocol of the right operand is not tested: 'len -
+	// udp[4:2]' looks at packets of every protocol.
+	var unused []*cond
+	y, err := r.calc(a.r, &unused)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func simplify(g *graph, root *decision) *decision {
 // thread is one pass: facts flow down, decisions are built again from below.
 func thread(g *graph, root *decision) *decision {
 	order := reachable(root)
-	known := map[*decision]facts{root: {}}
+	state := map[*decision]facts{root: nil}
 	type edges struct{ t, f *decision }
 	to := make(map[*decision]edges, len(order))
 	arrive := func(d *decision, m facts) *decision {
@@ -35,15 +35,15 @@ func thread(g *graph, root *decision) *decision {
 				d = d.f
 			}
 		}
-		if have, ok := known[d]; ok {
-			known[d] = have.or(m)
+		if have, ok := state[d]; ok {
+			state[d] = have.or(m)
 		} else {
-			known[d] = m
+			state[d] = m
 		}
 		return d
 	}
 	for _, d := range order {
-		m, alive := known[d]
+		m, alive := state[d]
 		if !alive {
 			continue
 		}
@@ -53,7 +53,7 @@ func thread(g *graph, root *decision) *decision {
 		case setX:
 			to[d] = edges{t: arrive(d.t, m)}
 		}
-		delete(known, d)
+		delete(state, d)
 	}
 	fresh := make(map[*decision]*decision, len(order))
 	for i := len(order) - 1; i >= 0; i-- {

@@ -1,0 +1,356 @@
+package counter
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"github.com/cilium/ebpf/asm"
+)
+
+// The program, as it would read in C. The same text is emitted for every hook;
+// only how a header is reached (need) and how it ends differ.
+//
+//	at = start of the frame
+//	tc: if less than 128 bytes lie in the linear part and there are more: pull them in
+//	need 14; type = at[12:14]; at += 14
+//
+//	ether:
+//	while type is 0x8100, 0x88a8 or 0x9100:      // 802.1Q, 802.1ad, old QinQ
+//	    need 4; 8 tags at most; type = at[2:4]; at += 4
+//	if IPv4: goto ip4; if IPv6: goto ip6
+//	if type <= 1500: llc                        // SNAP goes back to ether, SAP 6 to ip4
+//	slot = service of the type (an ARP packet has to be whole), or other
+//
+//	ip4:
+//	need 20; version 4, header length hl >= 20, total length 0 or >= hl
+//	left = total length ? total length - hl : plenty
+//	if fragment: key = src, dst, id, protocol; later fragment: goto later; first = true
+//	at += hl; goto transport
+//
+//	ip6:
+//	need 40; version 6; left = payload length, or plenty when that is 0
+//	at += 40
+//
+//	transport:
+//	if UDP or TCP:
+//	    need 4, left >= 4                       // the ports are enough
+//	    dst = ports[proto][at[2:4]]; src = ports[proto][at[0:2]]
+//	    slot, side, other = dst, to, source port
+//	    if src and (!dst or rank[src] > rank[dst]): slot, side, other = src, from, destination port
+//	    if slot is split: slot = the split's, when other is one of its clients
+//	else if ICMP, ICMPv6: need 8; slot = service of the type, or other
+//	else if an extension header: skip it (16 at most, with tags); a fragment
+//	    header as in ip4; goto transport
+//	else slot = other
+//	if first: fragments[key] = slot, side       // least recently used of 4,096 goes
+//
+//	count:
+//	counters[cpu][interface][direction][slot][side] += {1, length of the frame}
+//
+//	later: slot, side = fragments[key], or slot = fragments; goto count
+//	a need that fails before the ports: slot = undecodable; goto count
+//	    (in a first fragment: fragments, for the rest of the header is in the next)
+//
+// Two fields of the frame are compared and looked up as they lie in memory, in
+// network order: the constants and the port tables are turned instead.
+
+// Registers with one meaning all the way. R0 to R5 are scratch, and lost in
+// helper calls; only a socket filter has such calls before count.
+const (
+	at    = asm.R6 // the present header: a packet pointer, or in a socket filter an offset; then the counter's number, slot<<1|side
+	ctx   = asm.R7 // struct __sk_buff or struct xdp_md
+	end   = asm.R8 // end of the packet's linear part; not in a socket filter
+	proto = asm.R9 // IP protocol, then the offset of its port table
+	fp    = asm.RFP
+)
+
+// Offsets from the frame pointer.
+const (
+	fragKey     = -40 // src 16, dst 16, id 4, version<<8|protocol 4
+	fragKeySize = 40
+	fragKind    = -48 // one of the three below
+	rounds      = -56 // tags and extension headers so far
+	ipVersion   = -64
+	fragValue   = -72
+	copied      = -112 // a socket filter's copy of the present header
+)
+
+// What a packet was found to be.
+const (
+	notFragment    = 0
+	firstFragment  = 1
+	atomicFragment = 2
+)
+
+// Sizes and limits.
+const (
+	maxTags    = 8  // as wire.MaxTags
+	maxRounds  = 16 // tags and IPv6 extension headers together
+	linearPart = 128
+	plenty     = 1 << 20 // left of a packet whose IP header does not state its length
+	minEther   = 0x600
+
+	tableUDP  = 1 << 16 // offset of the UDP port table
+	tableRank = 2 << 16
+	tableSize = tableRank + maxSlots
+
+	pairBits = 4 // a counter is two uint64: packets, bytes
+	pairSize = 1 << pairBits
+)
+
+// Fields of struct __sk_buff and struct xdp_md (linux/bpf.h).
+const (
+	skbLen         = 0
+	skbPktType     = 4
+	skbVLANPresent = 20
+	skbData        = 76
+	skbDataEnd     = 80
+	xdpData        = 0
+	xdpDataEnd     = 4
+
+	packetOutgoing = 4 // PACKET_OUTGOING of linux/if_packet.h
+)
+
+// Return values.
+const (
+	tcxNext = -1
+	xdpPass = 2
+	drop    = 0 // of a socket filter: nothing goes to the socket
+)
+
+// A place is where a program's counters lie and what it is for.
+type place struct {
+	hook     Hook
+	order    binary.ByteOrder // of the machine
+	cpus     int
+	stride   int // bytes of counters per CPU
+	base     int // of this interface and direction in them
+	egress   int // a socket filter adds it for sent packets
+	xdpFrags bool
+	echo     bool // return slot<<1|side instead: for test runs
+	countFD  int
+	tableFD  int
+	fragsFD  int
+}
+
+// emit writes the program for one place.
+func emit(l *Layout, p place) asm.Instructions {
+	w := &writer{l: l, p: p}
+	w.start()
+	w.ether()
+	w.ip4()
+	w.ip6()
+	w.transport()
+	w.ports()
+	w.noPorts()
+	w.extension()
+	w.llc()
+	w.fragments()
+	w.count()
+	return w.ins
+}
+
+// A writer appends instructions; a label waits for the next one.
+type writer struct {
+	l     *Layout
+	p     place
+	ins   asm.Instructions
+	label string
+}
+
+func (w *writer) add(ins ...asm.Instruction) {
+	for _, i := range ins {
+		if w.label != "" {
+			i, w.label = i.WithSymbol(w.label), ""
+		}
+		w.ins = append(w.ins, i)
+	}
+}
+
+// at names the next instruction.
+func (w *writer) here(label string) {
+	if w.label != "" {
+		panic("two labels at one instruction: " + w.label + ", " + label)
+	}
+	w.label = label
+}
+
+func (w *writer) jump(label string) { w.add(asm.Ja.Label(label)) }
+
+// left is the register with the number of IP payload bytes from at on, by the
+// IP header's word. A copy of a header takes R4.
+func (w *writer) left() asm.Register {
+	if w.p.hook.packetPointers() {
+		return asm.R4
+	}
+	return asm.R8
+}
+
+// need makes n bytes from at on readable, or jumps.
+func (w *writer) need(n int32, otherwise string) {
+	if w.p.hook.packetPointers() {
+		w.add(
+			asm.Mov.Reg(asm.R0, at),
+			asm.Add.Imm(asm.R0, n),
+			asm.JGT.Reg(asm.R0, end, otherwise),
+		)
+		return
+	}
+	w.add(
+		asm.Mov.Reg(asm.R1, ctx),
+		asm.Mov.Reg(asm.R2, at),
+		asm.Mov.Reg(asm.R3, fp),
+		asm.Add.Imm(asm.R3, copied),
+		asm.Mov.Imm(asm.R4, n),
+		asm.FnSkbLoadBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, otherwise),
+	)
+}
+
+// within jumps when at lies beyond the end of the packet.
+func (w *writer) within(otherwise string) {
+	if w.p.hook.packetPointers() {
+		w.add(asm.JGT.Reg(at, end, otherwise))
+		return
+	}
+	w.add(
+		asm.LoadMem(asm.R0, ctx, skbLen, asm.Word),
+		asm.JGT.Reg(at, asm.R0, otherwise),
+	)
+}
+
+// load reads from the header that need made readable.
+func (w *writer) load(r asm.Register, off int16, size asm.Size) {
+	if w.p.hook.packetPointers() {
+		w.add(asm.LoadMem(r, at, off, size))
+		return
+	}
+	w.add(asm.LoadMem(r, fp, copied+off, size))
+}
+
+// raw is a number as a load from the packet sees it.
+func (w *writer) raw(n uint16) int32 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], n)
+	return int32(w.p.order.Uint16(b[:]))
+}
+
+// host turns a number from the packet into the machine's order.
+func host(r asm.Register) asm.Instruction { return asm.HostTo(asm.BE, r, asm.Half) }
+
+// choose sets the counter and goes on; side 0.
+func (w *writer) choose(slot int, label string) {
+	w.add(asm.Mov.Imm(at, int32(slot)<<1))
+	w.jump(label)
+}
+
+// start finds the packet.
+func (w *writer) start() {
+	w.here("counter")
+	w.add(
+		asm.Mov.Reg(ctx, asm.R1),
+		asm.Mov.Imm(asm.R0, notFragment),
+		asm.StoreMem(fp, fragKind, asm.R0, asm.DWord),
+		asm.StoreMem(fp, rounds, asm.R0, asm.DWord),
+	)
+	switch {
+	case w.p.hook == Socket:
+		w.add(asm.Mov.Imm(at, 0))
+	case w.p.hook.xdp():
+		w.add(
+			asm.LoadMem(at, ctx, xdpData, asm.Word),
+			asm.LoadMem(end, ctx, xdpDataEnd, asm.Word),
+		)
+	default:
+		w.pull()
+	}
+	w.need(14, "undecodable")
+	w.load(asm.R1, 12, asm.Half)
+	w.add(asm.Add.Imm(at, 14))
+}
+
+// pull makes the headers of a socket buffer lie in its linear part. Most do:
+// it is the sending of large packets from user space that leaves them outside.
+func (w *writer) pull() {
+	w.add(
+		asm.LoadMem(at, ctx, skbData, asm.Word),
+		asm.LoadMem(end, ctx, skbDataEnd, asm.Word),
+		asm.Mov.Reg(asm.R0, at),
+		asm.Add.Imm(asm.R0, linearPart),
+		asm.JLE.Reg(asm.R0, end, "linear"),
+		asm.Mov.Reg(asm.R0, end),
+		asm.Sub.Reg(asm.R0, at),
+		asm.LoadMem(asm.R2, ctx, skbLen, asm.Word),
+		asm.JGE.Reg(asm.R0, asm.R2, "linear"),
+		asm.JLE.Imm(asm.R2, linearPart, "pull"),
+		asm.Mov.Imm(asm.R2, linearPart),
+	)
+	w.here("pull")
+	w.add(
+		asm.Mov.Reg(asm.R1, ctx),
+		asm.FnSkbPullData.Call(),
+		asm.LoadMem(at, ctx, skbData, asm.Word),
+		asm.LoadMem(end, ctx, skbDataEnd, asm.Word),
+	)
+	w.here("linear")
+}
+
+// ether: R1 is the Ethernet type, at what follows it.
+func (w *writer) ether() {
+	w.here("ether")
+	w.add(
+		asm.JEq.Imm(asm.R1, w.raw(0x0800), "ip4"),
+		asm.JEq.Imm(asm.R1, w.raw(0x86dd), "ip6"),
+		asm.JEq.Imm(asm.R1, w.raw(0x8100), "tag"),
+		asm.JEq.Imm(asm.R1, w.raw(0x88a8), "tag"),
+		asm.JEq.Imm(asm.R1, w.raw(0x9100), "tag"),
+		asm.JEq.Imm(asm.R1, w.raw(0x0806), "arp"),
+	)
+	for _, r := range w.l.ethers {
+		label := w.next()
+		w.add(asm.JNE.Imm(asm.R1, w.raw(r.typ), label))
+		w.choose(int(r.slot), "count")
+		w.here(label)
+	}
+	w.add(
+		host(asm.R1),
+		asm.JLE.Imm(asm.R1, 1500, "llc"),
+	)
+	w.choose(slotOther, "count")
+
+	// A packet of other addresses than Ethernet's and IPv4's is ARP all the same.
+	w.here("arp")
+	w.need(8, "undecodable")
+	w.load(asm.R1, 0, asm.Half)
+	w.add(asm.JEq.Imm(asm.R1, w.raw(1), "arp_ethernet"), asm.JNE.Imm(asm.R1, w.raw(6), "arp_done"))
+	w.here("arp_ethernet")
+	w.load(asm.R1, 2, asm.Half)
+	w.add(asm.JNE.Imm(asm.R1, w.raw(0x0800), "arp_done"))
+	w.load(asm.R1, 4, asm.Half)
+	w.add(asm.JNE.Imm(asm.R1, w.raw(0x0604), "arp_done"))
+	w.need(28, "undecodable")
+	w.here("arp_done")
+	w.choose(w.l.etherSlot(0x0806), "count")
+
+	w.here("tag")
+	w.need(4, "undecodable")
+	w.round(maxTags)
+	w.load(asm.R1, 2, asm.Half)
+	w.add(asm.Add.Imm(at, 4))
+	w.jump("ether")
+}
+
+// round counts a turn of a loop, which the verifier wants to see end.
+func (w *writer) round(limit int32) {
+	w.add(
+		asm.LoadMem(asm.R1, fp, rounds, asm.DWord),
+		asm.Add.Imm(asm.R1, 1),
+		asm.JGT.Imm(asm.R1, limit, "undecodable"),
+		asm.StoreMem(fp, rounds, asm.R1, asm.DWord),
+	)
+}
+
+// next makes up the name of a place that only the instruction before jumps to.
+func (w *writer) next() string {
+	return "next_" + strconv.Itoa(len(w.ins))
+}

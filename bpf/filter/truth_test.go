@@ -1,0 +1,149 @@
+package filter
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/bpf"
+
+	"github.com/pxescope/pxescope/capture"
+)
+
+// fromEnv is a size of the differential test: 'make filter-truth' sets the
+// full ones.
+func fromEnv(t *testing.T, name string, usual int) int {
+	s := os.Getenv(name)
+	if s == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// tally counts what a comparison saw.
+type tally struct {
+	expressions, refusedByUs, refusedByBoth, verdicts, matched, cut, cutDiffer, oracleWrong int
+	ours, theirs                                                                            int // instructions
+}
+
+// compare holds one expression against an oracle's program on all frames.
+func compare(t *testing.T, text string, link capture.LinkType, want []bpf.RawInstruction, refused error, frames []frame, n *tally) {
+	t.Helper()
+	n.expressions++
+	var got []bpf.RawInstruction
+	var m *Matcher
+	e, err := Parse(text)
+	if err == nil {
+		got, err = Compile(e, Target{Link: link})
+		if err == nil {
+			m, err = NewMatcher(e, link)
+		}
+	}
+	if err != nil {
+		var refusal *Error
+		switch {
+		case !errors.As(err, &refusal):
+			t.Errorf("%s: got %T %v, want *Error", text, err, err)
+		case refused != nil:
+			n.refusedByBoth++
+		default:
+			n.refusedByUs++
+			if strings.Contains(err.Error(), "IEEE 802.2") {
+				return // documented: not on LINUX_SLL2, not after pppoes
+			}
+			if !strings.Contains(err.Error(), "rejects every packet") {
+				t.Errorf("%s: refused (%v), the oracle has a program", text, err)
+				return
+			}
+			for _, f := range frames {
+				if execute(want, f.data, f.wireLen, beside{}) != 0 {
+					t.Errorf("%s: refused (%v), the oracle's program keeps % x", text, err, f.data)
+					return
+				}
+			}
+		}
+		return
+	}
+	if refused != nil {
+		if strings.Contains(refused.Error(), "division by zero") {
+			// libpcap's optimizer takes some divisors for the constant 0.
+			n.oracleWrong++
+			return
+		}
+		if !strings.Contains(refused.Error(), "rejects all packets") {
+			t.Errorf("%s: accepted as %q, the oracle refuses: %v", text, e, refused)
+			return
+		}
+		for _, f := range frames {
+			if !f.cut && execute(got, f.data, f.wireLen, beside{}) != 0 {
+				t.Errorf("%s: accepts % x, the oracle says that it rejects all packets", text, f.data)
+				return
+			}
+		}
+		return
+	}
+	n.ours += len(got)
+	n.theirs += len(want)
+	for _, f := range frames {
+		n.verdicts++
+		w := execute(want, f.data, f.wireLen, beside{}) != 0
+		g := execute(got, f.data, f.wireLen, beside{}) != 0
+		p := m.Match(f.data, f.wireLen)
+		if p != g {
+			t.Errorf("%s: %s: predicate %v, bytecode %v on % x", link, text, p, g, f.data)
+			return
+		}
+		if w {
+			n.matched++
+		}
+		if f.cut {
+			n.cut++
+			if w != g {
+				n.cutDiffer++
+			}
+			continue
+		}
+		if w != g {
+			t.Errorf("%s: %s: got %v, want %v on % x\nours (%s):\n%swant:\n%s", link, text, g, w, f.data, e, Listing(got), Listing(want))
+			return
+		}
+	}
+}
+
+// Random expressions mean what libpcap says on every complete frame.
+func TestTruthRandom(t *testing.T) {
+	if _, err := askOracle("ip", capture.LinkEthernet); errors.Is(err, errNoOracle) {
+		t.Skipf("no oracle: %v", err)
+	}
+	count := fromEnv(t, "FILTER_TRUTH_EXPRESSIONS", 300)
+	size := fromEnv(t, "FILTER_TRUTH_FRAMES", 2000)
+	seed := uint64(fromEnv(t, "FILTER_TRUTH_SEED", 1))
+	links := []capture.LinkType{capture.LinkEthernet, capture.LinkEthernet, capture.LinkEthernet, capture.LinkEthernet, capture.LinkEthernet,
+		capture.LinkSLL, capture.LinkSLL2, capture.LinkRaw, capture.LinkIPv4}
+	pool := make(map[capture.LinkType][]frame)
+	for _, l := range links {
+		if pool[l] == nil {
+			pool[l] = frames(t, seed, l, size)
+		}
+	}
+	r := maker{rand.New(rand.NewPCG(seed, 7))}
+	var n tally
+	for range count {
+		link := pick(r, links)
+		text := r.expression()
+		want, refused := askOracle(text, link)
+		compare(t, text, link, want, refused, pool[link], &n)
+	}
+	t.Logf("%s: %d expressions (%d refused by both, %d that reject all), %d verdicts, %d matches; instructions %d, libpcap's %d; cut frames %d, differing %d",
+		oracleName, n.expressions, n.refusedByBoth, n.refusedByUs, n.verdicts, n.matched, n.ours, n.theirs, n.cut, n.cutDiffer)
+	if n.matched == 0 || n.expressions-n.refusedByBoth < count/3 {
+		t.Errorf("the sample proves nothing: %+v", n)
+	}
+}

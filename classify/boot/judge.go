@@ -185,18 +185,14 @@ func (n *Nodes) arp(x *track.Exchange, out *track.Out) {
 	if x.Outcome != track.Unanswered || role == "" {
 		return
 	}
-	f := finding.Finding{
+	out.Find(finding.Finding{
 		Rule: RuleARPNoAnswer, Severity: RuleARPNoAnswer.Severity, Confidence: RuleARPNoAnswer.Confidence,
 		Subject: target.Addr.String(), Node: v.endpoint(), Server: target, VLAN: x.VLAN, Iface: x.Iface,
 		Summary: fmt.Sprintf("%d ARP requests for %s (%s), no reply", x.Tries, target.Addr, role),
 		Facts: append([]finding.Fact{{Key: "target", Value: target.Addr.String()}, {Key: "role", Value: role}, {Key: "requests", Value: x.Tries}},
 			arpFacts(l)...),
 		Frames: slices.Clone(x.Frames), First: x.First, Last: x.Last,
-	}
-	if role == roleDNS || role == roleRouter && onLink(l, l.NextServer) {
-		f.Severity = finding.Warning // the boot does not depend on it
-	}
-	out.Find(f)
+	})
 }
 
 // Roles of an address in a lease.
@@ -223,19 +219,6 @@ func arpRole(v *Node, a wire.Addr) (string, *track.Lease) {
 		}
 	}
 	return "", nil
-}
-
-// onLink reports whether a lease's address and mask reach a without a router.
-func onLink(l *track.Lease, a wire.Addr) bool {
-	if l.Mask.IsZero() || !l.Addr.Is4() || !a.Is4() || a.IsZero() {
-		return false
-	}
-	for i := 12; i < 16; i++ {
-		if (l.Addr[i]^a[i])&l.Mask[i] != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 func arpFacts(l *track.Lease) []finding.Fact {

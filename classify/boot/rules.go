@@ -60,7 +60,7 @@ var RuleSecondDHCP = &finding.Rule{
 var RuleARPNoAnswer = &finding.Rule{
 	ID: "arp-no-answer", Ref: "FM-36", Severity: finding.Error, Confidence: finding.Certain, Absence: true, Rank: finding.RankLoad,
 	Title:      "ARP for the boot server or gateway got no answer",
-	Detect:     "At least arp_tries ARP requests over arp_span from a node for an address of its lease: next server, router, DNS or boot server. A warning when the boot does not depend on it: a DNS server, or the router when the next server is on the node's own network. A reply takes it back.",
+	Detect:     "At least arp_tries ARP requests over arp_span from a node for an address of its lease: next server, router, DNS or boot server. A reply takes it back.",
 	Means:      "Wrong netmask or gateway in the lease, the server is in another VLAN, or it is down. Firmware shows PXE-E11.",
 	Next:       "Check option 1 (netmask) and option 3 (router) of the ACK against the address that is asked for.",
 	Traps:      "Probes for free addresses stay unanswered on purpose. ARP replies are unicast: a one-way mirror does not show them.",

@@ -92,6 +92,9 @@ func (n *Node) recovered(f *finding.Finding) bool {
 		if !good(s) || s.Stage < stage || !after(s, f) {
 			continue
 		}
+		if f.Rule.Rank == finding.RankRogue && f.Rule.ID != "dhcp-nak" && s.Server.Addr == f.Server.Addr {
+			continue // what an uninvited server gives is no success
+		}
 		// A later stage may start over: only what is new tells that it got on.
 		again := f.Rule.Rank == finding.RankLoop || f.Rule.Rank == finding.RankSecondDHCP
 		switch {
@@ -118,9 +121,7 @@ func (n *Node) recovered(f *finding.Finding) bool {
 // stopsAt is the stage that f keeps a node from passing.
 func stopsAt(f *finding.Finding, failed *track.Exchange) track.Stage {
 	switch {
-	case f.Rule.ID == "dhcp-nak":
-		return track.StageDHCP
-	case f.Rule.Rank == finding.RankRogue, f.Rule == RuleNoLoad, f.Rule == RuleARPNoAnswer:
+	case f.Rule == RuleNoLoad, f.Rule == RuleARPNoAnswer:
 		return track.StageProxyDHCP // another lease is no success: a load is
 	case f.Rule.Rank <= finding.RankRequest, f.Rule.Rank == finding.RankSecondDHCP:
 		return track.StageDHCP

@@ -201,8 +201,8 @@ func (l *Layout) portSlot(proto catalog.Proto, port uint16, service catalog.Inde
 	return slotOther
 }
 
-// image is the port table as the program reads it: tcp, udp, ranks. Ports are
-// indexed as a load from the packet sees them.
+// image is the port table as the program reads it: tcp, udp, ranks,
+// extension headers. Ports are indexed as a load from the packet sees them.
 func (l *Layout) image(o binary.ByteOrder) []byte {
 	b := make([]byte, tableSize)
 	for t, base := range []int{tcpTable: 0, udpTable: tableUDP} {
@@ -213,5 +213,8 @@ func (l *Layout) image(o binary.ByteOrder) []byte {
 		}
 	}
 	copy(b[tableRank:], l.rank[:])
+	shifts := extensionShifts()
+	copy(b[tableExtension:], shifts[:])
+	b[tableTag], b[tableSNAP] = tagLength, snapLength
 	return b
 }

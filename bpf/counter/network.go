@@ -117,18 +117,17 @@ const (
 // (RFC 8200 section 4; RFC 6275, RFC 7401, RFC 5533).
 var extensions = []uint8{0, 43, protoAH, 60, 135, 139, 140}
 
-// highExtension is the first extension header above 63. Bits tell extension
-// headers, and no chain of comparisons: after one the verifier would know the
-// protocol, and walk each way through the loop on its own.
-const highExtension = 135
-
-func extensionBits(from uint8) (bits int64) {
+// extensionShifts says of a protocol by how much to shift the length of its
+// extension header, 0 when it is none. It is a table and no chain of
+// comparisons: after one the verifier would know the protocol, and walk each
+// way through the loop on its own.
+func extensionShifts() (t [256]uint8) {
 	for _, x := range extensions {
-		if x >= from && x < from+64 {
-			bits |= 1 << (x - from)
-		}
+		t[x] = 3
 	}
-	return bits
+	t[protoAH] = 2
+	t[protoFrag] = 32 // out of the mask: it has no length, the byte is reserved
+	return t
 }
 
 // transport tells what proto, at at, is.
@@ -242,21 +241,10 @@ func (w *writer) noPorts() {
 	w.here("no_ports6")
 	w.add(
 		asm.JEq.Imm(proto, protoICMPv6, "icmp"),
-		asm.JEq.Imm(proto, protoFrag, "fragment_header"),
-		asm.Mov.Reg(asm.R2, proto),
-		asm.JLE.Imm(asm.R2, 63, "low_extension"),
-		asm.Sub.Imm(asm.R2, highExtension),
-		asm.JGT.Imm(asm.R2, 63, "other"),
-		asm.LoadImm(asm.R3, extensionBits(highExtension), asm.DWord),
-	)
-	w.jump("is_extension")
-	w.here("low_extension")
-	w.add(asm.LoadImm(asm.R3, extensionBits(0), asm.DWord))
-	w.here("is_extension")
-	w.add(
-		asm.RSh.Reg(asm.R3, asm.R2),
-		asm.And.Imm(asm.R3, 1),
-		asm.JNE.Imm(asm.R3, 0, "extension"),
+		asm.LoadMapValue(asm.R1, w.p.tableFD, tableExtension),
+		asm.Add.Reg(asm.R1, proto),
+		asm.LoadMem(asm.R1, asm.R1, 0, asm.Byte),
+		asm.JNE.Imm(asm.R1, 0, "extension"),
 	)
 	w.here("other")
 	w.choose(slotOther, "chosen")
@@ -299,17 +287,17 @@ func (w *writer) extension() {
 	w.round(maxRounds)
 	w.load(asm.R1, 1, asm.Byte)
 	w.add(
-		asm.Mov.Reg(asm.R2, proto),
-		asm.Xor.Imm(asm.R2, protoAH),
-		asm.Sub.Imm(asm.R2, 1),
-		asm.RSh.Imm(asm.R2, 63), // 1 for an authentication header, else 0, without a branch
-		asm.LSh.Imm(asm.R1, 3),
-		asm.RSh.Reg(asm.R1, asm.R2),
+		asm.LoadMapValue(asm.R2, w.p.tableFD, tableExtension),
+		asm.Add.Reg(asm.R2, proto),
+		asm.LoadMem(asm.R2, asm.R2, 0, asm.Byte),
+		asm.LSh.Reg(asm.R1, asm.R2),
 		asm.And.Imm(asm.R1, 255<<3|255<<2),
 		asm.Add.Imm(asm.R1, 8),
 		asm.JLT.Reg(left, asm.R1, "short"),
 		asm.Sub.Reg(left, asm.R1),
+		asm.JEq.Imm(proto, protoFrag, "fragment_header"),
 	)
+	w.here("skip")
 	w.load(proto, 0, asm.Byte)
 	w.add(asm.Add.Reg(at, asm.R1))
 	w.within("short")
@@ -318,22 +306,14 @@ func (w *writer) extension() {
 	// One fragment header in a packet (RFC 8200 section 4.1). One that says
 	// there is one fragment changes nothing (RFC 6946).
 	w.here("fragment_header")
-	w.add(
-		asm.LoadMem(asm.R0, fp, fragKind, asm.DWord),
-		asm.JNE.Imm(asm.R0, notFragment, "undecodable"),
-		asm.JLT.Imm(left, 8, "short"),
-	)
-	w.need(8, "short")
-	w.round(maxRounds)
-	w.load(proto, 0, asm.Byte)
 	w.load(asm.R2, 2, asm.Half)
 	w.load(asm.R3, 4, asm.Word)
 	w.add(
-		asm.Sub.Imm(left, 8),
-		asm.Add.Imm(at, 8),
+		asm.LoadMem(asm.R0, fp, fragKind, asm.DWord),
+		asm.JNE.Imm(asm.R0, notFragment, "undecodable"),
 		asm.And.Imm(asm.R2, w.raw(0xfff9)), // offset, more fragments
 		asm.Mov.Imm(asm.R0, atomicFragment),
-		asm.JEq.Imm(asm.R2, 0, "whole"),
+		asm.JEq.Imm(asm.R2, 0, "one_fragment"),
 		asm.Mov.Imm(asm.R0, 6<<8),
 		asm.StoreMem(fp, fragKey+32, asm.R3, asm.Word),
 		asm.StoreMem(fp, fragKey+36, asm.R0, asm.Word),
@@ -341,9 +321,9 @@ func (w *writer) extension() {
 		asm.JNE.Imm(asm.R2, 0, "later"),
 		asm.Mov.Imm(asm.R0, firstFragment),
 	)
-	w.here("whole")
+	w.here("one_fragment")
 	w.add(asm.StoreMem(fp, fragKind, asm.R0, asm.DWord))
-	w.jump("transport")
+	w.jump("skip")
 }
 
 // llc reads an IEEE 802.2 header; R1 is the length that stands for a type.
@@ -395,8 +375,8 @@ func (w *writer) llc() {
 		asm.Mov.Reg(asm.R2, asm.R1),
 		host(asm.R2),
 		asm.JLT.Imm(asm.R2, minEther, "other"),
-		asm.Add.Imm(at, 8),
 	)
+	w.skip(tableSNAP, snapLength)
 	w.jump("ether")
 }
 

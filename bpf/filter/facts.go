@@ -7,14 +7,14 @@ import "slices"
 type fact struct {
 	lo, hi uint32
 	among  []uint32 // sorted; it is one of these. nil: not known
-	except []uint32 // sorted; it is none of these
-	bits   []bitsFact
+	tests  []tested
 }
 
-// bitsFact is the outcome of an anyBit test.
-type bitsFact struct {
-	mask uint32
-	set  bool
+// tested is how a test ended.
+type tested struct {
+	op      cmp
+	k       uint32
+	outcome bool
 }
 
 // Facts are kept small: forgetting one costs an instruction, no more.
@@ -22,9 +22,10 @@ const maxFact = 16
 
 func anything() fact { return fact{hi: 0xffffffff} }
 
-// decide says how a test of the value ends, if that is known.
-func (f *fact) decide(op cmp, k uint32) (result, known bool) {
-	if f.among != nil {
+// decide says how a test of the value ends, if that is known. Without ranged,
+// only from the values that it may have and from equal tests.
+func (f *fact) decide(op cmp, k uint32, ranged bool) (result, known bool) {
+	if f.among != nil && (op == equal || ranged) {
 		first := decided(f.among[0], op, k)
 		for _, x := range f.among[1:] {
 			if decided(x, op, k) != first {
@@ -33,27 +34,21 @@ func (f *fact) decide(op cmp, k uint32) (result, known bool) {
 		}
 		return first, true
 	}
+	for _, t := range f.tests {
+		if t.op == op && t.k == k {
+			return t.outcome, true
+		}
+	}
+	if !ranged {
+		return false, false
+	}
 	switch op {
 	case equal:
-		if k < f.lo || k > f.hi || slices.Contains(f.except, k) {
-			return false, true
-		}
-		return true, f.lo == f.hi
+		return false, k < f.lo || k > f.hi
 	case above:
-		if f.lo > k {
-			return true, true
-		}
-		return false, f.hi <= k
+		return f.lo > k, f.lo > k || f.hi <= k
 	case atLeast:
-		if f.lo >= k {
-			return true, true
-		}
-		return false, f.hi < k
-	}
-	for _, b := range f.bits {
-		if b.mask == k || b.set && b.mask&^k == 0 || !b.set && k&^b.mask == 0 {
-			return b.set, true
-		}
+		return f.lo >= k, f.lo >= k || f.hi < k
 	}
 	return false, false
 }
@@ -70,12 +65,6 @@ func (f fact) after(op cmp, k uint32, outcome bool) fact {
 	switch {
 	case op == equal && outcome:
 		return fact{lo: k, hi: k, among: []uint32{k}}
-	case op == equal:
-		if len(f.except) < maxFact {
-			f.except = slices.Clone(f.except)
-			at, _ := slices.BinarySearch(f.except, k)
-			f.except = slices.Insert(f.except, at, k)
-		}
 	case op == above && outcome:
 		f.lo = max(f.lo, k+1)
 	case op == above:
@@ -84,8 +73,9 @@ func (f fact) after(op cmp, k uint32, outcome bool) fact {
 		f.lo = max(f.lo, k)
 	case op == atLeast && k > 0:
 		f.hi = min(f.hi, k-1)
-	case op == anyBit && len(f.bits) < maxFact:
-		f.bits = append(slices.Clone(f.bits), bitsFact{k, outcome})
+	}
+	if len(f.tests) < maxFact {
+		f.tests = append(slices.Clone(f.tests), tested{op, k, outcome})
 	}
 	return f
 }
@@ -96,20 +86,14 @@ func (f fact) or(o fact) fact {
 	if f.among != nil && o.among != nil && len(f.among)+len(o.among) <= maxFact {
 		u.among = slices.Compact(slices.Sorted(slices.Values(slices.Concat(f.among, o.among))))
 	}
-	for _, x := range f.except {
-		if no, known := o.decide(equal, x); known && !no {
-			u.except = append(u.except, x)
+	for _, t := range f.tests {
+		if slices.Contains(o.tests, t) || t.op == equal && !t.outcome && o.among != nil && !slices.Contains(o.among, t.k) {
+			u.tests = append(u.tests, t)
 		}
 	}
-	for _, x := range o.except {
-		if no, known := f.decide(equal, x); known && !no && !slices.Contains(u.except, x) && len(u.except) < maxFact {
-			u.except = append(u.except, x)
-		}
-	}
-	slices.Sort(u.except)
-	for _, b := range f.bits {
-		if slices.Contains(o.bits, b) {
-			u.bits = append(u.bits, b)
+	for _, t := range o.tests {
+		if len(u.tests) < maxFact && t.op == equal && !t.outcome && f.among != nil && !slices.Contains(f.among, t.k) {
+			u.tests = append(u.tests, t)
 		}
 	}
 	return u
@@ -143,33 +127,7 @@ func (m facts) of(v value) *fact {
 // decide says how a decision ends, if that is known.
 func (m facts) decide(d *decision) (result, sure bool) {
 	if f := m.of(d.v); f != nil {
-		if r, sure := f.decide(d.op, d.k); sure {
-			return r, true
-		}
-	}
-	if d.v.mask != 0 { // bits of a value that is known itself
-		whole := d.v
-		whole.mask = 0
-		if f := m.of(whole); f != nil && f.among != nil {
-			bits := fact{among: slices.Clone(f.among)}
-			for i := range bits.among {
-				bits.among[i] &= d.v.mask
-			}
-			return bits.decide(d.op, d.k)
-		}
-		return false, false
-	}
-	if d.op == equal && (d.v.kind == fixed || d.v.kind == transport) { // a value of which bits are known
-		for i := range m {
-			part := m[i].v
-			mask := part.mask
-			part.mask = 0
-			if mask != 0 && part == d.v {
-				if r, sure := m[i].decide(equal, d.k&mask); sure && !r {
-					return false, true
-				}
-			}
-		}
+		return f.decide(d.op, d.k, d.ranged)
 	}
 	return false, false
 }

@@ -11,11 +11,15 @@ type graph struct {
 // number of bytes to keep.
 type decision struct {
 	kind decisionKind
-	v    value
-	op   cmp
-	k    uint32
-	t, f *decision
-	id   int // creation order: what it leads to is smaller
+	// ranged decisions may be decided by ranges, others only by equal tests and
+	// known values, as libpcap does. To know more would drop reads beyond the
+	// end of a packet that libpcap keeps, and reading there rejects the packet.
+	ranged bool
+	v      value
+	op     cmp
+	k      uint32
+	t, f   *decision
+	id     int // creation order: what it leads to is smaller
 }
 
 type decisionKind uint8
@@ -50,28 +54,16 @@ func (g *graph) test(v value, op cmp, k uint32, t, f *decision) *decision {
 	if t == f {
 		return t
 	}
-	if largest := v.largest(); largest != 0 {
-		switch {
-		case op == equal && k > largest, op == above && k >= largest, op == atLeast && k > largest, op == anyBit && k&largest == 0:
-			return f
-		case op == atLeast && k == 0:
-			return t
-		case v.mask != 0 && op == equal && k&^v.mask != 0:
-			return f
-		}
-	}
 	return g.add(decision{kind: branch, v: v, op: op, k: k, t: t, f: f})
 }
 
-// largest is the largest number that v can be, 0 when that is not known.
-func (v value) largest() uint32 {
-	switch {
-	case v.kind == calculated || v.kind == compared:
-		return 0
-	case v.mask != 0:
-		return v.mask
+// inRange is test for the halves of a search, where what is known of the other
+// halves counts.
+func (g *graph) inRange(v value, op cmp, k uint32, t, f *decision) *decision {
+	if t == f {
+		return t
 	}
-	return 0xffffffff >> (32 - 8*uint32(v.size))
+	return g.add(decision{kind: branch, ranged: true, v: v, op: op, k: k, t: t, f: f})
 }
 
 // build adds a condition that leads to t or f. The right side comes first:

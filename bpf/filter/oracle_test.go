@@ -24,13 +24,13 @@ func (e *errRefused) Error() string { return e.msg }
 var errNoOracle = errors.New("tcpdump is not installed, and this test was built without -tags libpcap")
 
 // askTcpdump has tcpdump compile an expression.
-func askTcpdump(text string, link capture.LinkType) ([]bpf.RawInstruction, error) {
+func askTcpdump(text string, link capture.LinkType, options ...string) ([]bpf.RawInstruction, error) {
 	path, err := exec.LookPath("tcpdump")
 	if err != nil {
 		return nil, errNoOracle
 	}
 	var out, msg bytes.Buffer
-	cmd := exec.Command(path, "-ddd", "-y", link.String(), "--", text)
+	cmd := exec.Command(path, append(options, "-ddd", "-y", link.String(), "--", text)...)
 	cmd.Stdout, cmd.Stderr = &out, &msg
 	if err := cmd.Run(); err != nil {
 		return nil, &errRefused{strings.TrimSpace(msg.String())}

@@ -144,18 +144,24 @@ func (s portSides) build(g *graph, t, f *decision, at func(off uint32) value) *d
 func search(g *graph, v value, ranges []portRange, t, f *decision) *decision {
 	if len(ranges) > linearUpTo {
 		m := len(ranges) / 2
-		return g.test(v, atLeast, uint32(ranges[m].lo), search(g, v, ranges[m:], t, f), search(g, v, ranges[:m], t, f))
+		return g.inRange(v, atLeast, uint32(ranges[m].lo), search(g, v, ranges[m:], t, f), search(g, v, ranges[:m], t, f))
 	}
 	next := f
 	for i := len(ranges) - 1; i >= 0; i-- {
 		lo, hi := uint32(ranges[i].lo), uint32(ranges[i].hi)
 		switch {
+		case lo == 0 && hi == 65535:
+			return t
+		case lo == 0:
+			next = g.inRange(v, above, hi, next, t)
+		case hi == 65535:
+			next = g.inRange(v, atLeast, lo, t, next)
 		case lo == hi:
-			next = g.test(v, equal, lo, t, next)
+			next = g.inRange(v, equal, lo, t, next)
 		case lo+1 == hi:
-			next = g.test(v, equal, lo, t, g.test(v, equal, hi, t, next))
+			next = g.inRange(v, equal, lo, t, g.inRange(v, equal, hi, t, next))
 		default:
-			next = g.test(v, atLeast, lo, g.test(v, above, hi, next, t), next)
+			next = g.inRange(v, atLeast, lo, g.inRange(v, above, hi, next, t), next)
 		}
 	}
 	return next

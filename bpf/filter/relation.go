@@ -137,6 +137,15 @@ func (r *resolver) operation(a operation, need *[]*cond) (*calc, error) {
 			return r.intern(calc{op: "n", n: n}), nil
 		}
 	}
+	// What makes no difference is left out, with what it would have read.
+	switch zero := func(c *calc) bool { return c.op == "n" && c.n == 0 }; {
+	case zero(x) && (a.op == "*" || a.op == "/" || a.op == "%" || a.op == "&" || a.op == "<<" || a.op == ">>"):
+		return x, nil
+	case zero(y) && (a.op == "*" || a.op == "&"):
+		return y, nil
+	case zero(y) && a.op != "/" && a.op != "%":
+		return x, nil
+	}
 	if len(x.key)+len(y.key) > maxCalc {
 		return nil, &Error{Msg: "an arithmetic expression is too long"}
 	}

@@ -64,7 +64,11 @@ func thread(g *graph, root *decision) *decision {
 			fresh[d] = d
 		case !alive:
 		case d.kind == branch:
-			fresh[d] = g.test(d.v, d.op, d.k, fresh[e.t], fresh[e.f])
+			if d.ranged {
+				fresh[d] = g.inRange(d.v, d.op, d.k, fresh[e.t], fresh[e.f])
+			} else {
+				fresh[d] = g.test(d.v, d.op, d.k, fresh[e.t], fresh[e.f])
+			}
 		case d.kind == setX:
 			fresh[d] = g.setX(d.v, fresh[e.t])
 		}

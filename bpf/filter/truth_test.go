@@ -55,8 +55,10 @@ func compare(t *testing.T, text string, link capture.LinkType, want []bpf.RawIns
 			n.refusedByBoth++
 		default:
 			n.refusedByUs++
-			if strings.Contains(err.Error(), "IEEE 802.2") {
-				return // documented: not on LINUX_SLL2, not after pppoes
+			if strings.Contains(err.Error(), "IEEE 802.2") || strings.Contains(err.Error(), "beyond every packet") {
+				// On purpose: not on LINUX_SLL2, not after pppoes; and the kernel
+				// takes negative offsets for metadata.
+				return
 			}
 			if !strings.Contains(err.Error(), "rejects every packet") {
 				t.Errorf("%s: refused (%v), the oracle has a program", text, err)
@@ -111,6 +113,14 @@ func compare(t *testing.T, text string, link capture.LinkType, want []bpf.RawIns
 			continue
 		}
 		if w != g {
+			// libpcap's optimizer is wrong at times (libpcap issues 945, 1699):
+			// then its own plain program says so.
+			plain, err := askTcpdump(text, link, "-O")
+			if err == nil && execute(plain, f.data, f.wireLen, beside{}) != 0 == g {
+				n.oracleWrong++
+				t.Logf("%s: %s: libpcap's optimized program differs from its plain one and from ours", link, text)
+				return
+			}
 			t.Errorf("%s: %s: got %v, want %v on % x\nours (%s):\n%swant:\n%s", link, text, g, w, f.data, e, Listing(got), Listing(want))
 			return
 		}
@@ -141,8 +151,8 @@ func TestTruthRandom(t *testing.T) {
 		want, refused := askOracle(text, link)
 		compare(t, text, link, want, refused, pool[link], &n)
 	}
-	t.Logf("%s: %d expressions (%d refused by both, %d that reject all), %d verdicts, %d matches; instructions %d, libpcap's %d; cut frames %d, differing %d",
-		oracleName, n.expressions, n.refusedByBoth, n.refusedByUs, n.verdicts, n.matched, n.ours, n.theirs, n.cut, n.cutDiffer)
+	t.Logf("%s: %d expressions (%d refused by both, %d that reject all), %d verdicts, %d matches; instructions %d, libpcap's %d; cut frames %d, differing %d; libpcap wrong %d",
+		oracleName, n.expressions, n.refusedByBoth, n.refusedByUs, n.verdicts, n.matched, n.ours, n.theirs, n.cut, n.cutDiffer, n.oracleWrong)
 	if n.matched == 0 || n.expressions-n.refusedByBoth < count/3 {
 		t.Errorf("the sample proves nothing: %+v", n)
 	}

@@ -39,14 +39,21 @@ func (t *tracker) reply(f *wire.Frame, m Message, o *Options, hw hwAddr, x *txn,
 	t.schedule(c)
 }
 
-// asking is the question of c with a transaction id that an ACK or NAK answers.
+// asking is the question of c with a transaction id that an ACK or NAK answers:
+// the last one that is open, for clients that keep one transaction id for life,
+// else one that was answered.
 func (c *client) asking(xid uint32, ops ...op) *attempt {
+	var best *attempt
 	for _, k := range ops {
-		if a := c.attempts[k]; a != nil && a.xid == xid {
-			return a
+		a := c.attempts[k]
+		if a == nil || a.xid != xid {
+			continue
+		}
+		if best == nil || !a.done && (best.done || a.last > best.last) {
+			best = a
 		}
 	}
-	return nil
+	return best
 }
 
 func (t *tracker) ack(f *wire.Frame, m Message, o *Options, c *client, out *track.Out) {

@@ -39,6 +39,17 @@ func TestRequestUnanswered(t *testing.T) {
 	rebind := func(s *scene, x float64) *scene {
 		return s.add(x, udhcpc.Renew(5, nodeAddr).Unicast(node, synth.Everyone, 68, 67))
 	}
+	constantXID := func(answered bool) *scene { // routers of one maker never change it
+		s := new(scene).dora(0, udhcpc, bare, 5, 0.01)
+		for i, to := range []synth.Host{bare.Host, bare.Host, bare.Host, synth.Everyone} {
+			x := float64(60 * (i + 1))
+			s.add(x, udhcpc.Renew(5, nodeAddr).Unicast(node, to, 68, 67))
+			if answered {
+				s.add(x+0.01, bare.Frame(bare.Ack(udhcpc.Renew(5, nodeAddr), nodeAddr)))
+			}
+		}
+		return s
+	}
 	closed := func() *scene {
 		f := udhcpc.Renew(5, nodeAddr).Unicast(node, bare.Host, 68, 67)
 		return new(scene).add(0, f).add(0.001, synth.ICMPError(bare.Host, node, 3, 3, 0, f)).later(30)
@@ -62,6 +73,8 @@ func TestRequestUnanswered(t *testing.T) {
 			add(3, udhcpc.Reboot(4, nodeAddr).Broadcast()).dora(10, udhcpc, bare, 5, 0.01).later(30)},
 		{name: "REBINDING may stay unanswered", scene: rebind(rebind(new(scene), 0), 60).later(90)},
 		{name: "renewals fail until T2", scene: rebind(renews(0, 60, 120), 180).later(200), want: []string{"warning dhcp-request-unanswered"}, until: 179},
+		{name: "renewals with the transaction id of the first exchange", scene: constantXID(true).later(300), want: []string{"ok renew-by-running-node"}},
+		{name: "renewals with the transaction id of the first exchange, not answered", scene: constantXID(false).later(300), want: []string{"warning dhcp-request-unanswered"}},
 		{name: "a renewal is answered at last", scene: renews(0, 60).add(60.01, bare.Frame(bare.Ack(udhcpc.Renew(5, nodeAddr), nodeAddr))).later(200),
 			want: []string{"ok renew-by-running-node"}},
 		{name: "ICMP: nobody listens", scene: closed(), want: []string{"warning dhcp-request-unanswered"}},

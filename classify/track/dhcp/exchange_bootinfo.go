@@ -235,6 +235,9 @@ func (t *tracker) alive(mac wire.MAC, a wire.Addr, vlan uint16, out *track.Out) 
 func (t *tracker) arp(f *wire.Frame, out *track.Out) {
 	t.sawTraffic = true
 	a := &f.ARP
+	if !a.Sender.IsZero() && !f.Copy {
+		t.uses(f, a.SenderMAC, a.Sender, out)
+	}
 	if t.awaited == 0 || a.Op != 1 || a.Sender.IsZero() || a.Sender == a.Target {
 		return
 	}

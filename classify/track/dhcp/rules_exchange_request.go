@@ -26,7 +26,7 @@ var RuleRequestUnanswered = &finding.Rule{
 	Means: "In order of likelihood: a failover partner that may not serve this lease; the server is overloaded or stopped between OFFER and ACK; the ACK is dropped by DHCP " +
 		"snooping on an untrusted port; the server's identifier cannot be reached through the relay.",
 	Next:       "Look for the REQUEST in that server's log. If it is there with an ACK, follow the ACK's way to the client; if it is not, follow the REQUEST's.",
-	Traps:      "Not reported: INIT-REBOOT and REBINDING, where a server without a record of the lease must stay silent; servers that the REQUEST does not name; a single REQUEST.",
+	Traps:      "Not reported: INIT-REBOOT and REBINDING, where a server without a record of the lease must stay silent; servers that the REQUEST does not name; a single REQUEST; a client that uses the address afterwards, because its ACK was a unicast that the capture could not show.",
 	References: []string{"RFC 2131 section 3.1", "RFC 2131 section 4.3.2", "RFC 2131 section 4.4.5"},
 	Absence:    true, Rank: finding.RankRequest,
 }

@@ -80,6 +80,7 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 		t.datagram(f, out)
 	case f.DstPort == portTFTP:
 		t.sawTraffic = true
+		t.uses(f, f.SrcMAC, f.Src, out)
 		t.alive(f.SrcMAC, f.Src, f.VLAN(), out)
 	}
 }

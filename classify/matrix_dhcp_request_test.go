@@ -16,6 +16,7 @@ func dhcpRequestRows() []row {
 				{name: "INIT-REBOOT may stay unanswered", tell: initReboot},
 				{name: "REQUEST for another server", tell: otherServerSilent},
 				{name: "the unicast ACK is not visible here, the machine uses the address", tell: unicastOfferUnseen},
+				{name: "asked twice before the unicast ACK, which is not visible", tell: unicastACKUnseen},
 			}},
 		{rule: "renew-by-running-node", fires: renews, node: nodeMAC, server: otherAddr,
 			normal: []lookalike{

@@ -89,6 +89,14 @@ func unicastOfferUnseen(s *story) {
 	s.at(0, udhcpc.Discover(1, 0).Broadcast()).at(0.02, udhcpc.Request(o, 0).Broadcast()).announces(0.1, node).tick(60)
 }
 
+// unicastACKUnseen: the client is impatient, its second REQUEST crosses the
+// ACK; then it checks its address and uses it.
+func unicastACKUnseen(s *story) {
+	o := other.Offer(udhcpc.Discover(1, 0), nodeAddr)
+	s.at(0, udhcpc.Discover(1, 0).Broadcast()).at(0.02, udhcpc.Request(o, 0).Broadcast()).at(3, udhcpc.Request(o, 3).Broadcast())
+	s.announces(3.1, node).at(3.2, synth.ARP(1, node, synth.Host{IP: gateway.IP})).tick(60)
+}
+
 // rapidCommit: the server answers the DISCOVER with an ACK, RFC 4039.
 func rapidCommit(s *story) {
 	d := udhcpc.Discover(1, 0).With(synth.OptBytes(80))

@@ -253,10 +253,10 @@ func TestMatrixClockStep(t *testing.T) {
 	})
 }
 
-// positions are up to 40 places in a capture, two in one that is very long.
+// positions are up to 24 places in a capture, two in one that is very long.
 func positions(c *synth.Capture) []int {
 	var at []int
-	n, most := len(c.Packets), 40
+	n, most := len(c.Packets), 24
 	if n > 10_000 {
 		most = 2
 	}

@@ -46,6 +46,7 @@ type segment struct {
 
 // segmentSeen counts the frames of one segment.
 type segmentSeen struct {
+	key       segment
 	packets   uint64
 	requests  uint64 // unicast, to a server that answers every request
 	broadcast uint64 // requests to everybody
@@ -203,7 +204,7 @@ func (q *quality) segment(k segment) *segmentSeen {
 		if len(q.segments) >= maxSegments {
 			return &q.overflow
 		}
-		s = &segmentSeen{}
+		s = &segmentSeen{key: k}
 		q.segments[k] = s
 	}
 	*r = recentSegment{k, s}

@@ -137,10 +137,11 @@ type direction struct{ from, to wire.Addr }
 // A blindness is the proof that a direction is not in the capture: the
 // receiver goes on as it can only do after a packet that nobody saw.
 type blindness struct {
-	mac   wire.MAC // of the receiver
-	frame capture.FrameID
-	how   string
-	n     uint64
+	mac     wire.MAC // of the receiver
+	frame   capture.FrameID
+	how     string
+	n       uint64
+	segment segment
 }
 
 // maxBlind bounds the directions kept; the first of them say enough.
@@ -153,7 +154,7 @@ func (q *quality) unseen(s *segmentSeen, d direction, b blindness) {
 		return
 	}
 	if len(q.blind) < maxBlind {
-		b.n = 1
+		b.n, b.segment = 1, s.key
 		q.blind[d] = &b
 	}
 }

@@ -94,7 +94,7 @@ func (q *quality) interfaceSums(keys []segment) []*interfaceSum {
 	for _, k := range keys {
 		s := q.segments[k]
 		if len(out) == 0 || out[len(out)-1].iface != k.iface {
-			out = append(out, &interfaceSum{segmentSeen{service: s.service}, k.iface})
+			out = append(out, &interfaceSum{segmentSeen{key: k, service: s.service}, k.iface})
 		}
 		i := out[len(out)-1]
 		i.packets += s.packets
@@ -177,6 +177,9 @@ func (q *quality) asymmetric(oneSided map[segment]bool) *limit {
 	var first *blindness
 	var of direction
 	for d, b := range q.blind {
+		if oneSided[b.segment] {
+			continue // said of everybody there
+		}
 		proofs[d] = b
 		if !q.hosts.heardAddr(d.from) {
 			fromSilent[d.from] = true

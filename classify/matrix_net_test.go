@@ -27,7 +27,7 @@ func netRows() []row {
 				{name: "small segments are lost too", tell: allSegmentsLost},
 				{name: "segmentation offload", tell: offloadedSegments},
 			}},
-		{rule: "duplicate-address", known: "unknown nodes by address", fires: twoClaim, node: "00:0c:29:aa:bb:cc", server: nodeAddr,
+		{rule: "duplicate-address", fires: twoClaim, node: "00:0c:29:aa:bb:cc", server: nodeAddr,
 			cut96: []string{"error duplicate-address"},
 			normal: []lookalike{
 				{name: "VRRP", tell: vrrp},

@@ -115,8 +115,10 @@ func (n *Nodes) byAddress(a wire.Addr, vlan uint16) (Key, bool) {
 	if k, ok := n.byAddr[addrKey{anyVLAN, a}]; ok && n.Get(k) != nil {
 		return k, true
 	}
-	k := Key{Addr: a}
-	return k, n.Get(k) != nil
+	if k := (Key{Addr: a}); n.Get(k) != nil {
+		return k, true
+	}
+	return Key{}, false
 }
 
 // anyVLAN is outside the 12 bits of a VLAN id.

@@ -132,6 +132,14 @@ func TestSystemsEachTimeAreNoLoop(t *testing.T) {
 	}
 }
 
+// An address that is no node's resolves to none.
+func TestUnknownAddressIsNoNode(t *testing.T) {
+	m := newMachine()
+	if k, ok := m.nodes.Resolve(server, 0); ok || !k.IsZero() {
+		t.Errorf("got %v, %v, want none", k, ok)
+	}
+}
+
 // A controller that dials is no machine that boots.
 func TestControllersAreNoNodes(t *testing.T) {
 	s := site.Default()

@@ -26,7 +26,7 @@ var RuleWrongLoader = &finding.Rule{
 	ID: "wrong-loader-for-architecture", Ref: "FM-16", Severity: finding.Error, Confidence: finding.Likely, Absence: true, Rank: finding.RankLoop,
 	Title:      "The boot file does not suit the machine's architecture",
 	Detect:     "Option 93 of the client and the kind of the acknowledged boot file disagree, the file came over completely, and nothing followed within 60 s, or the firmware started again (until then a warning).",
-	Means:      "One file name is handed to every architecture: an UEFI machine got a BIOS loader or the other way round. The machine loads it and cannot run it.",
+	Means:      "One file name is handed to every architecture: a UEFI machine got a BIOS loader or the other way round. The machine loads it and cannot run it.",
 	Next:       "Configure the boot file by architecture (option 93): class rules in dhcpd, --dhcp-match in dnsmasq; MAAS and xCAT do it when they run the DHCP server.",
 	Traps:      "Site-specific names: when the boot goes on after the transfer the warning is taken back.",
 	References: []string{"RFC 4578 section 2.1", "RFC 5970 section 3.3"},
@@ -92,8 +92,8 @@ var RuleRebootLoop = &finding.Rule{
 // RuleUEFIOverTFTP is the MAAS port table's advice.
 var RuleUEFIOverTFTP = &finding.Rule{
 	ID: "uefi-over-tftp", Severity: finding.Note, Confidence: finding.Certain,
-	Title:      "An UEFI machine loads over TFTP",
-	Detect:     "A client of an UEFI architecture (option 93) completed a TFTP transfer.",
+	Title:      "A UEFI machine loads over TFTP",
+	Detect:     "A client of a UEFI architecture (option 93) completed a TFTP transfer.",
 	Means:      "Nothing is broken. UEFI machines of today can boot over HTTP, which is faster and passes firewalls and routers better than TFTP.",
 	Next:       "Where the firmware offers HTTP boot, enable it and serve the loader over HTTP (MAAS answers architecture 16 with a URL by itself).",
 	Traps:      "Older UEFI firmware has no HTTP boot.",

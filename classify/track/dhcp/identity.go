@@ -16,7 +16,7 @@ import (
 var RuleIdentityCollision = &finding.Rule{
 	ID: "identity-collision", Ref: "FM-48", Severity: finding.Error, Confidence: finding.Certain,
 	Title: "Two machines use one identity or get one address",
-	Detect: "Two MACs send the same machine id (option 97) or, on one segment, the same client id (option 61), and both are at it at one time: one of them speaks between two messages of one " +
+	Detect: "Two MACs send the same machine id (option 97) or, on one segment, the same client id (option 61), and both are active at one time: one of them speaks between two messages of one " +
 		"transaction of the other, or between the other's firmware and the loader that this fetched. Or one address is offered to two MACs within 60 s (warning), or acknowledged to both (error), " +
 		"without a RELEASE or DECLINE, another choice of the first, or one machine id behind both.",
 	Means: "The DHCP server takes the two for one machine: they take each other's lease, boot file and name, and inventories merge them. In order of likelihood: a cloned virtual machine; " +

@@ -22,7 +22,7 @@ var RulePortNotForwarding = &finding.Rule{
 		"a link reset between ROM, loader and kernel that starts spanning tree again; a port channel waiting for LACP; a virtual bridge with a forward delay.",
 	Next: "Make the port an edge port (PortFast), use rapid spanning tree, and set the bridge's forward delay to 0. For port channels allow traffic without LACP (fallback, force-up).",
 	Traps: "A DHCP server checks an address with ping for up to 3 s. A capture that began late misses the first messages. A server that was started meanwhile answers everybody at once, " +
-		"and one with a secs threshold (min-secs, a relay's) lets everybody wait: clients that were all silent until the same moment are not reported.",
+		"and one with a secs threshold (min-secs, a relay's) makes everybody wait: clients that were all silent until the same moment are not reported.",
 	References: []string{"IEEE 802.1D-2004 sections 9.3 and 17", "iPXE net/udp/dhcp.c, net/stp.c", "pxescope field catalogue FM-07, 7.9"},
 	Absence:    true,
 	Rank:       finding.RankLink,

@@ -5,7 +5,7 @@ import "github.com/pxescope/pxescope/classify/finding"
 // RulePortmapNoAnswer is FM-23.
 var RulePortmapNoAnswer = &finding.Rule{
 	ID: "rpc-portmap-no-answer", Ref: "FM-23", Severity: finding.Error, Confidence: finding.Certain,
-	Title: "Portmap got no call answered",
+	Title: "Portmap answers no call",
 	Detect: "Calls to program 100000, or connections to port 111, from one client to one server fail over every transport that was tried: rpc_tries_udp calls over UDP and " +
 		"rpc_grace_udp after the last of these; a call over TCP for rpc_grace_tcp; syn_tries SYNs from one port for syn_grace. An ICMP port unreachable or a TCP reset from the " +
 		"server counts at once, or after rpc_grace_udp when only one transport was tried. It is a warning when only locks (nlm) were asked for and a note for statd (nsm). Any reply of portmap, or an NFSv4 mount from the same server, takes it back.",
@@ -24,7 +24,7 @@ var RuleNotRegistered = &finding.Rule{
 	Title: "The server does not offer the RPC program",
 	Detect: "GETPORT answers port 0, GETADDR an empty address, or a call is answered PROG_UNAVAIL or PROG_MISMATCH, for mount (100005), nfs (100003) or nlm (100021), versions up to 4; and " +
 		"no other version or transport of that program succeeds within 5 s after it, or did in the 5 s before. At the end of the capture it is reported at once, with less confidence.",
-	Means: "nfs-server is not started, or is starting yet. mountd does not offer this version (manage-gids, vers3=n in nfs.conf). NFS over UDP is switched off, as it is by default since Linux " +
+	Means: "nfs-server is not started, or is still starting. mountd does not offer this version (manage-gids, vers3=n in nfs.conf). NFS over UDP is switched off, as it is by default since Linux " +
 		"5.6. On the client's console this is \"Protocol not supported\" or \"requested NFS version or transport protocol is not supported\".",
 	Next: "rpcinfo -p SERVER shows what is registered. Start nfs-server, or ask for a version and transport that is there: vers=3,proto=tcp or vers=4.2.",
 	Traps: "Clients look for the best version: v3 before v2, UDP before TCP, version 4 before 3. Zeros on the way are normal when something follows that succeeds. Scanners ask for " +
@@ -84,7 +84,7 @@ var RuleNotResponding = &finding.Rule{
 		"unreachable from the server; or syn_tries SYNs to 2049 of a server that had answered before. One call without an answer among others that are answered does not count. A reply takes it back; " +
 		"after more than twice the grace a warning of the stall stays.",
 	Means: "The server hangs: its disk, its threads, a failover. When its TCP still acknowledges, the host lives and nfsd does not. Otherwise the network between is cut. On the client: " +
-		"\"nfs: server X not responding, still trying\"; hard mounts wait for ever.",
+		"\"nfs: server X not responding, still trying\"; hard mounts wait forever.",
 	Next:       "Compare nodes: all of them at one time is the server, one alone is its network. On the server: nfsd threads (/proc/net/rpc/nfsd), blocked tasks in dmesg, the exported disk.",
 	Traps:      "JUKEBOX, DELAY and GRACE are answers. A long flush keeps one call waiting while others are answered. A client that closes the connection waits no more.",
 	References: []string{"RFC 7530 section 3.1.1 (retransmission)", "nfs(5), timeo and retrans", "xcat2/xcat-core#6015"},

@@ -15,7 +15,7 @@ var RuleNoAnswer = &finding.Rule{
 	Detect: "Requests of one client for one file to one server, whatever their source ports; tftp_open_grace passed after a request and nothing came back to its port. " +
 		"One such request is a note, tftp_open_warning of them a warning, tftp_open_error or a series of tftp_open_span an error. " +
 		"An ICMP port unreachable from the server itself decides at once.",
-	Means: "In this order: the TFTP service is not running or listens on another address; a host firewall on the server drops UDP 69; the node was given the wrong next server; " +
+	Means: "In order of likelihood: the TFTP service is not running or listens on another address; a host firewall on the server drops UDP 69; the node was given the wrong next server; " +
 		"the node has no route to the server (other subnet, no router in the lease); a stateful firewall lets the request in and drops the answer, which comes from a new port.",
 	Next: "Fetch the file from another host of the same VLAN. Capture on the server: when the request arrives and an answer leaves from a high port, load the TFTP connection tracking helper on what is between; " +
 		"when no answer leaves, look at the service and at the host firewall. When the request does not arrive, compare the address asked with option 66, siaddr and the route.",

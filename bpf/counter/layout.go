@@ -218,3 +218,20 @@ func (l *Layout) image(o binary.ByteOrder) []byte {
 	b[tableTag], b[tableSNAP] = tagLength, snapLength
 	return b
 }
+
+// describe names a cell for people.
+func (l *Layout) describe(c Cell) string {
+	if c.Slot >= len(l.slots) {
+		return fmt.Sprintf("slot %d", c.Slot)
+	}
+	s := l.slots[c.Slot]
+	switch {
+	case s.Kind == PortKind && c.ToPort:
+		return fmt.Sprintf("%s to %s/%d", s.Service, s.Proto, s.Port)
+	case s.Kind == PortKind:
+		return fmt.Sprintf("%s from %s/%d", s.Service, s.Proto, s.Port)
+	case s.Kind == FrameKind:
+		return s.Service
+	}
+	return string(s.Kind)
+}

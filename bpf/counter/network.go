@@ -135,16 +135,17 @@ func (w *writer) transport() {
 	w.here("transport")
 	w.add(
 		asm.JEq.Imm(proto, protoUDP, "udp"),
-		asm.JNE.Imm(proto, protoTCP, "no_ports"),
-		asm.Mov.Imm(proto, 0),
+		asm.JEq.Imm(proto, protoTCP, "tcp"),
 	)
-	w.jump("ports")
-	w.here("udp")
-	w.add(asm.Mov.Imm(proto, tableUDP))
 }
 
 // ports finds the slot of two ports; proto is the offset of the table.
 func (w *writer) ports() {
+	w.here("tcp")
+	w.add(asm.Mov.Imm(proto, 0))
+	w.jump("ports")
+	w.here("udp")
+	w.add(asm.Mov.Imm(proto, tableUDP))
 	w.here("ports")
 	w.add(asm.JLT.Imm(w.left(), 4, "short"))
 	w.need(4, "short")
@@ -230,21 +231,21 @@ func (w *writer) splitSlots() (slots []uint8) {
 
 // noPorts tells ICMP, extension headers and the rest.
 func (w *writer) noPorts() {
-	w.here("no_ports")
 	w.add(
 		asm.LoadMem(asm.R0, fp, ipVersion, asm.DWord),
-		asm.JEq.Imm(asm.R0, 6, "no_ports6"),
-		asm.JEq.Imm(proto, protoICMP, "icmp"),
-		asm.JEq.Imm(proto, protoAH, "extension"),
-	)
-	w.jump("other")
-	w.here("no_ports6")
-	w.add(
+		asm.JEq.Imm(asm.R0, 4, "no_ports4"),
 		asm.JEq.Imm(proto, protoICMPv6, "icmp"),
 		asm.LoadMapValue(asm.R1, w.p.tableFD, tableExtension),
 		asm.Add.Reg(asm.R1, proto),
 		asm.LoadMem(asm.R1, asm.R1, 0, asm.Byte),
-		asm.JNE.Imm(asm.R1, 0, "extension"),
+		asm.JEq.Imm(asm.R1, 0, "other"),
+	)
+	w.extension()
+
+	w.here("no_ports4")
+	w.add(
+		asm.JEq.Imm(proto, protoICMP, "icmp"),
+		asm.JEq.Imm(proto, protoAH, "extension"),
 	)
 	w.here("other")
 	w.choose(slotOther, "chosen")

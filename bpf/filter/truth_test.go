@@ -74,8 +74,8 @@ func compare(t *testing.T, text string, link capture.LinkType, want []bpf.RawIns
 		return
 	}
 	if refused != nil {
-		if strings.Contains(refused.Error(), "division by zero") {
-			// libpcap's optimizer takes some divisors for the constant 0.
+		if m := refused.Error(); strings.Contains(m, "division by zero") || strings.Contains(m, "modulus by zero") || strings.Contains(m, "shift by more") {
+			// libpcap's optimizer takes some bytes of the packet for constants.
 			n.oracleWrong++
 			return
 		}

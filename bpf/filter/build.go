@@ -79,7 +79,9 @@ func (b *builder) text(want []selected, not []*catalog.Service, check bool) (str
 	groups := b.groups(want)
 	var parts []string
 	for _, g := range groups {
-		parts = append(parts, g.text())
+		if t := g.text(); t != "" {
+			parts = append(parts, t)
+		}
 	}
 	if b.Complete && (!b.only || b.data) {
 		if extra := b.extra(want); len(extra) > 0 {
@@ -90,6 +92,9 @@ func (b *builder) text(want []selected, not []*catalog.Service, check bool) (str
 		}
 	}
 	x := orJoin(parts)
+	if x == "" && len(want) > 0 && !b.only {
+		return "", &Error{Msg: fmt.Sprintf("%s has no port of its own: portmap tells it", want[0].ID), Hint: "add --complete, which knows RPC by its headers, or the service portmap"}
+	}
 	if len(want) == 0 && !b.only {
 		x = b.everyone()
 	}
@@ -261,6 +266,9 @@ func (g *group) text() string {
 		}
 	}
 	parts = append(parts, g.other...)
+	if len(parts) == 0 {
+		return "" // its port is learnt
+	}
 	return andJoin(strings.Join(parts, " or "), g.hosts)
 }
 

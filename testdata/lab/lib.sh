@@ -18,6 +18,9 @@ mkdir -p "$SRV/tftp" "$SRV/http" "$SRV/nfs" "$SRV/state" "$OUT" "$LOG"
 lab_pids=()     # everything started, for the end
 lab_captures=() # tcpdump and dumpcap among them: they end with SIGINT
 lab_spaces=()
+# Ubuntu's AppArmor profiles of dhcpd, dhclient, chronyd and others forbid /srv.
+unconfined=()
+[ ! -e /sys/kernel/security/apparmor/profiles ] || ! command -v aa-exec >/dev/null || unconfined=(aa-exec -p unconfined --)
 lab_ids=0 # numbers logs and interfaces
 last="" lastlog="" port="" console="" rpcbind_pid="" # what the functions below leave
 
@@ -45,7 +48,7 @@ new_ns() {
 
 # segment NAME: an Ethernet segment; its device is sw0.
 segment() {
-  new_ns "$1"
+  LAB_IPV6=0 new_ns "$1"
   ns "$1" ip link add name sw0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0 || die "add bridge of $1"
   ns "$1" ip link set dev sw0 up
 }
@@ -96,7 +99,7 @@ daemon() {
     mkdir -p /run/rpcbind /run/ganesha
     [ ! -d /var/lib/nfs ] || mount -t tmpfs tmpfs /var/lib/nfs
     mkdir -p /var/lib/nfs/ganesha
-    cd /srv && exec "$@"' "$SRV" "$@"
+    cd /srv && exec "$@"' "$SRV" "${unconfined[@]}" "$@"
 }
 
 # client HOST SECONDS COMMAND...: like daemon, but waited for; killed after
@@ -104,7 +107,7 @@ daemon() {
 client() {
   local host=$1 limit=$2
   shift 2
-  daemon "$host" timeout -s KILL "$limit" "$@"
+  daemon "$host" timeout -s KILL "$limit" "${unconfined[@]}" "$@"
   wait "$last"
 }
 

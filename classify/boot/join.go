@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/pxescope/pxescope/capture"
@@ -72,6 +73,9 @@ func (n *Nodes) dhcp(v *Node, x *track.Exchange, out *track.Out) {
 		v.Hostname = l.Hostname
 	}
 	v.Kind = l.Kind
+	if v.asked == nil {
+		v.asked = l
+	}
 	switch x.Op {
 	case "DISCOVER":
 		n.discover(v, x, out)
@@ -144,7 +148,8 @@ func (n *Nodes) discover(v *Node, x *track.Exchange, out *track.Out) {
 	}
 	if v.wait == waitNext { // the loader led back to the firmware
 		n.await(v, waitNothing, 0, 0)
-		n.wrongLoader(v, true, x.First, out)
+		v.ledBack = v.loader.file
+		n.wrongLoader(v, ledBack, x.First, out)
 	}
 	v.loaded, v.os, v.loader, v.blamed = false, false, load{}, false
 	if !fresh {
@@ -205,10 +210,17 @@ func (n *Nodes) load(v *Node, x *track.Exchange, out *track.Out) {
 	n.uefiOverTFTP(v, x, out)
 	if fits, known := dhcp.LoaderFits(v.Arch, x.Subject); known && !fits && v.Lease != nil && x.Subject == v.Lease.File {
 		v.loader = l
-		n.wrongLoader(v, false, x.Last, out)
+		end := ""
+		if v.ledBack == x.Subject {
+			end = ledBack // once more
+		}
+		n.wrongLoader(v, end, x.Last, out)
 		n.await(v, waitNext, x.Last, nextStage)
 	}
 }
+
+// ledBack is how the run of a loader ends that the firmware cannot start.
+const ledBack = "the firmware started again after it"
 
 // busy ends the wait for a load: the node does something.
 func (n *Nodes) busy(v *Node, out *track.Out) {
@@ -230,7 +242,7 @@ func (n *Nodes) progress(v *Node, at capture.Time, out *track.Out) {
 	if v.wait == waitNext {
 		n.await(v, waitNothing, 0, 0)
 	}
-	v.blamed = false
+	v.blamed, v.ledBack = false, ""
 	out.Withdraw(track.Withdrawal{Rule: RuleWrongLoader, Node: v.endpoint(), Server: v.loader.server, Subject: v.loader.file})
 }
 
@@ -243,7 +255,7 @@ func (n *Nodes) overdue(v *Node, at capture.Time, out *track.Out) {
 			n.noLoad(v, at, out)
 		}
 	case waitNext:
-		n.wrongLoader(v, true, at, out)
+		n.wrongLoader(v, fmt.Sprintf("nothing followed for %v", at.Sub(v.loader.at)), at, out)
 	}
 }
 

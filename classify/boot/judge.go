@@ -40,19 +40,21 @@ func leaseFacts(l *track.Lease) []finding.Fact {
 	}
 }
 
-func (n *Nodes) wrongLoader(v *Node, nothingFollowed bool, at capture.Time, out *track.Out) {
+// wrongLoader reports a loader that does not suit its machine. end says how its
+// run ended, empty as long as that is not known.
+func (n *Nodes) wrongLoader(v *Node, end string, at capture.Time, out *track.Out) {
 	v.blamed = true
 	f := finding.Finding{
 		Rule: RuleWrongLoader, Severity: finding.Warning, Confidence: finding.Possible, Subject: v.loader.file,
 		Node: v.endpoint(), Server: v.loader.server, VLAN: v.lastVLAN(), Iface: v.Iface,
 		Summary: fmt.Sprintf("%q does not suit %s", v.loader.file, dhcp.ArchName(v.Arch)),
 		Facts: []finding.Fact{{Key: "file", Value: v.loader.file}, {Key: "architecture", Value: dhcp.ArchName(v.Arch)},
-			{Key: "nothing_followed", Value: nothingFollowed}},
+			{Key: "nothing_followed", Value: end != ""}},
 		Frames: slices.Clone(v.loader.frames), First: v.loader.at, Last: at,
 	}
-	if nothingFollowed {
+	if end != "" {
 		f.Severity, f.Confidence = finding.Error, finding.Likely
-		f.Summary += fmt.Sprintf("; it was loaded completely and nothing followed for %v", at.Sub(v.loader.at))
+		f.Summary += "; it was loaded completely and " + end
 	}
 	out.Find(f)
 }

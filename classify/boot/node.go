@@ -60,6 +60,7 @@ type Node struct {
 	noLoad    finding.Endpoint // server of the no-load-after-ack that was said
 	loader    load             // last complete loader transfer, while its effect is awaited
 	blamed    bool             // wrong-loader-for-architecture was said of it
+	ledBack   string           // loader that does not suit the machine, after which the firmware started again
 	loads     []load
 	starts    int  // firmware starts, ever
 	looping   bool // reboot-loop was said

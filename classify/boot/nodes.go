@@ -8,6 +8,7 @@ import (
 	"github.com/pxescope/pxescope/classify/finding"
 	"github.com/pxescope/pxescope/classify/site"
 	"github.com/pxescope/pxescope/classify/track"
+	"github.com/pxescope/pxescope/classify/track/dhcp"
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
@@ -91,15 +92,22 @@ func (n *Nodes) Each(f func(*Node)) {
 func (n *Nodes) IsServer(a wire.Addr) bool { return n.servers[a] }
 
 // Resolve tells which node an endpoint is, if it is one: by its MAC, unless
-// the address is known as another node's, whose router the MAC then is. A node
-// keeps the addresses that it had, also those that others have now.
+// that may be a router's, which is one of an address that is another node's or
+// that no lease gave to this MAC. A node keeps the addresses that it had, also
+// those that others have now. With DHCP's port the MAC is the client's own
+// (chaddr), whatever came between.
 func (n *Nodes) Resolve(e finding.Endpoint, vlan uint16) (Key, bool) {
-	k, known := n.byAddress(e.Addr, vlan)
+	m := Key{MAC: e.MAC}
+	v := (*Node)(nil)
 	if !e.MAC.IsZero() {
-		m := Key{MAC: e.MAC}
-		if v := n.Get(m); v != nil && (!known || slices.Contains(v.Addrs, e.Addr)) {
-			return m, true
+		v = n.Get(m)
+		if e.Port == dhcp.PortClient {
+			return m, v != nil
 		}
+	}
+	k, known := n.byAddress(e.Addr, vlan)
+	if v != nil && (e.Addr.IsZero() || slices.Contains(v.Addrs, e.Addr) || !known && v.asked != nil) {
+		return m, true
 	}
 	return k, known
 }

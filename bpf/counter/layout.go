@@ -235,3 +235,8 @@ func (l *Layout) describe(c Cell) string {
 	}
 	return string(s.Kind)
 }
+
+// same reports whether two cells are one to people: sides matter for ports alone.
+func (l *Layout) same(a, b Cell) bool {
+	return a.Slot == b.Slot && (a.ToPort == b.ToPort || l.slots[a.Slot].Kind != PortKind)
+}

@@ -103,9 +103,6 @@ func haveXDPFrags() bool {
 	return features.HaveProgramHelper(ebpf.XDP, asm.FnXdpGetBuffLen) == nil
 }
 
-// A pair is one counter.
-type pair struct{ Packets, Bytes uint64 }
-
 // read sums the counters over the CPUs: by place, then slot<<1|side.
 func (m *maps) read() ([][]pair, error) {
 	b := make([]byte, m.countSize())
@@ -119,10 +116,27 @@ func (m *maps) read() ([][]pair, error) {
 		for cpu := range m.cpus {
 			at := b[cpu*stride(m.layout, m.places)+i*block(m.layout):]
 			for j := range out[i] {
-				out[i][j].Packets += binary.NativeEndian.Uint64(at[j*pairSize:])
-				out[i][j].Bytes += binary.NativeEndian.Uint64(at[j*pairSize+8:])
+				out[i][j].packets += binary.NativeEndian.Uint64(at[j*pairSize:])
+				out[i][j].bytes += binary.NativeEndian.Uint64(at[j*pairSize+8:])
 			}
 		}
 	}
 	return out, nil
+}
+
+// forget empties the fragments' map.
+func (m *maps) forget() error {
+	var key [fragKeySize]byte
+	for {
+		err := m.frags.NextKey(nil, &key)
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			return nil
+		}
+		if err == nil {
+			err = m.frags.Delete(&key)
+		}
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("empty the fragments' map: %w", err)
+		}
+	}
 }

@@ -37,7 +37,7 @@ func (w *writer) ip4() {
 	)
 	w.here("ip4_payload")
 	w.add(asm.Add.Reg(at, asm.R1))
-	w.within("undecodable")
+	w.within(at, "undecodable")
 	w.jump("transport")
 
 	// Total length 0 comes with segmentation offload.
@@ -46,6 +46,8 @@ func (w *writer) ip4() {
 	w.jump("ip4_length")
 
 	w.here("ip4_fragment")
+	w.add(asm.Mov.Reg(asm.R0, at), asm.Add.Reg(asm.R0, asm.R1))
+	w.within(asm.R0, "undecodable")
 	w.load(asm.R3, 12, asm.Word)
 	w.load(asm.R5, 16, asm.Word)
 	w.add(
@@ -301,7 +303,7 @@ func (w *writer) extension() {
 	w.here("skip")
 	w.load(proto, 0, asm.Byte)
 	w.add(asm.Add.Reg(at, asm.R1))
-	w.within("short")
+	w.within(at, "short")
 	w.jump("transport")
 
 	// One fragment header in a packet (RFC 8200 section 4.1). One that says

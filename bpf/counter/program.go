@@ -211,15 +211,15 @@ func (w *writer) need(n int32, otherwise string) {
 	)
 }
 
-// within jumps when at lies beyond the end of the packet.
-func (w *writer) within(otherwise string) {
+// within jumps when r lies beyond the end of the packet.
+func (w *writer) within(r asm.Register, otherwise string) {
 	if w.p.hook.packetPointers() {
-		w.add(asm.JGT.Reg(at, end, otherwise))
+		w.add(asm.JGT.Reg(r, end, otherwise))
 		return
 	}
 	w.add(
-		asm.LoadMem(asm.R0, ctx, skbLen, asm.Word),
-		asm.JGT.Reg(at, asm.R0, otherwise),
+		asm.LoadMem(asm.R5, ctx, skbLen, asm.Word),
+		asm.JGT.Reg(r, asm.R5, otherwise),
 	)
 }
 

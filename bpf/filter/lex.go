@@ -125,6 +125,14 @@ func next(text string, i int) (token, int, error) {
 	return token{kind: tokName, text: s}, len(s), nil
 }
 
+// ParseMAC reads an Ethernet address in the forms that expressions allow.
+func ParseMAC(s string) ([6]byte, error) {
+	if !reMAC.MatchString(s) {
+		return [6]byte{}, &Error{Msg: strconv.Quote(s) + " is not an Ethernet address", Hint: "as 52:54:00:12:34:56"}
+	}
+	return parseMAC(s), nil
+}
+
 // parseMAC reads what reMAC accepted.
 func parseMAC(s string) (m [6]byte) {
 	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ':' || r == '-' || r == '.' })

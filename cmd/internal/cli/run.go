@@ -89,6 +89,7 @@ frames prove it.
 
   pxescope analyze ticket.pcapng     a verdict per node from a capture
   pxescope catalog                   the services it knows
+  pxescope filter tftp --complete    what to type after tcpdump
   pxescope explain tftp-no-answer    what a finding means and what to check next
 
 Exit status: 0 ran; 1 findings at or above --fail-on; 2 usage; 3 no input could
@@ -99,7 +100,7 @@ be read; 4 permission denied; 5 the capture is too lossy or one-sided to conclud
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	root.SetVersionTemplate("pxescope {{.Version}}\n")
-	root.AddCommand(newAnalyze(s), newCatalog(s), newExplain(s))
+	root.AddCommand(newAnalyze(s), newCatalog(s), newExplain(s), newFilter(s))
 	return root
 }
 

@@ -1,0 +1,42 @@
+package counter
+
+import "github.com/pxescope/pxescope/classify/catalog"
+
+// A Config says what to count where.
+type Config struct {
+	Catalog    *catalog.Catalog // nil: catalog.Default()
+	Hook       Hook             // "": TCX where the kernel has it, else Socket
+	Interfaces []string
+}
+
+func (c *Config) layout() (*Layout, error) {
+	if c.Catalog == nil {
+		return NewLayout(catalog.Default())
+	}
+	return NewLayout(c.Catalog)
+}
+
+// A Comparison is one capture counted twice: by the program in the kernel and
+// by the Reference.
+type Comparison struct {
+	Kernel *Totals `json:"kernel"`
+	Go     *Totals `json:"go"`
+	Frames uint64  `json:"frames"`
+	// Differing are the numbers of frames, 100 at most, that the two count at
+	// different places.
+	Differing []Difference `json:"differing"`
+	// LeftOut are frames that cannot be run: not Ethernet, or cut shorter than
+	// the kernel accepts.
+	LeftOut uint64 `json:"left_out"`
+	// Cut are frames of which only the start was run and only that counted as bytes.
+	Cut uint64 `json:"cut"`
+}
+
+// A Difference is one frame that kernel and Go disagree about.
+type Difference struct {
+	Frame  uint64 `json:"frame"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+}
+
+const maxDifferences = 100

@@ -1,0 +1,234 @@
+package counter
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf/link"
+
+	"github.com/pxescope/pxescope/capture"
+)
+
+// A Counter counts packets in the kernel from Open to Close. What it attached
+// hangs on file descriptors of the process: however that ends, the kernel
+// takes everything off.
+type Counter struct {
+	hook     Hook
+	names    []string
+	m        *maps
+	attached []io.Closer
+}
+
+// Open attaches the counter to interfaces. Its errors are of type *Error where
+// something can be done about them.
+func Open(c Config) (*Counter, error) {
+	l, err := c.layout()
+	if err != nil {
+		return nil, err
+	}
+	ifaces, err := interfaces(c.Interfaces)
+	if err != nil {
+		return nil, err
+	}
+	hook := c.Hook
+	if hook == "" {
+		hook = TCX
+	}
+	n, err := open(l, hook, ifaces)
+	if c.Hook == "" && errors.Is(err, ErrUnsupported) {
+		n, err = open(l, Socket, ifaces)
+	}
+	return n, err
+}
+
+func open(l *Layout, hook Hook, ifaces []net.Interface) (*Counter, error) {
+	m, err := newMaps(l, 2*len(ifaces))
+	if err != nil {
+		return nil, explain(err, hook, "")
+	}
+	n := &Counter{hook: hook, m: m}
+	for i, ifc := range ifaces {
+		if err := n.attach(ifc, 2*i); err != nil {
+			n.Close()
+			return nil, explain(err, hook, ifc.Name)
+		}
+		n.names = append(n.names, ifc.Name)
+	}
+	return n, nil
+}
+
+// interfaces finds interfaces by name, and refuses those whose frames have no
+// Ethernet header.
+func interfaces(names []string) ([]net.Interface, error) {
+	var out []net.Interface
+	for _, name := range names {
+		ifc, err := net.InterfaceByName(name)
+		if err != nil {
+			return nil, &Error{fmt.Errorf("interface %q: %w", name, err), "'ip -br link' lists the interfaces"}
+		}
+		for _, o := range out {
+			if o.Index == ifc.Index {
+				return nil, fmt.Errorf("interface %q is named twice", name)
+			}
+		}
+		// ARPHRD_ETHER and ARPHRD_LOOPBACK of linux/if_arp.h; an unreadable type
+		// is left to the kernel.
+		b, err := os.ReadFile("/sys/class/net/" + name + "/type")
+		if typ, bad := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && bad == nil && typ != 1 && typ != 772 {
+			return nil, &Error{fmt.Errorf("interface %q has no Ethernet frames (hardware type %d)", name, typ),
+				"count on the Ethernet interface below it"}
+		}
+		out = append(out, *ifc)
+	}
+	return out, nil
+}
+
+// attach loads and attaches the programs of one interface, whose counters are
+// at two places from n on.
+func (c *Counter) attach(ifc net.Interface, n int) error {
+	switch c.hook {
+	case TCX:
+		return errors.Join(c.attachTCX(ifc, n, false), c.attachTCX(ifc, n+1, true))
+	case XDP, XDPGeneric:
+		return c.attachXDP(ifc, n)
+	}
+	return c.attachSocket(ifc, n)
+}
+
+func (c *Counter) Hook() Hook { return c.hook }
+
+// Read is what was counted since Open. It may run while packets are counted:
+// a counter is read whole, two counters at slightly different times.
+func (c *Counter) Read() (*Totals, error) {
+	counts, err := c.m.read()
+	if err != nil {
+		return nil, err
+	}
+	return c.m.layout.totals(c.hook, c.names, counts), nil
+}
+
+// Close takes the programs off the interfaces.
+func (c *Counter) Close() error {
+	var errs []error
+	for _, x := range c.attached {
+		errs = append(errs, x.Close())
+	}
+	c.attached = nil
+	return errors.Join(append(errs, c.m.close())...)
+}
+
+// Compare counts the Ethernet frames of a capture with the program of a hook
+// in the kernel, by test runs, and with the Reference.
+func Compare(c Config, src capture.Source) (*Comparison, error) {
+	l, err := c.layout()
+	if err != nil {
+		return nil, err
+	}
+	hook := c.Hook
+	if hook == "" {
+		hook = XDP // takes the shortest frames, and needs no socket buffer
+	}
+	m, err := newMaps(l, 2)
+	if err != nil {
+		return nil, explain(err, hook, "")
+	}
+	defer m.close()
+	p, err := m.program(hook, 0, false, true)
+	if err != nil {
+		return nil, explain(err, hook, "")
+	}
+	defer p.Close()
+	ref, cmp := NewReference(l), &Comparison{Differing: []Difference{}}
+	counts := [][]pair{make([]pair, 2*len(l.slots)), make([]pair, 2*len(l.slots))}
+	var pkt capture.Packet
+	for {
+		if err := src.Next(&pkt); err != nil {
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			return nil, err
+		}
+		if pkt.Link != capture.LinkEthernet || len(pkt.Data) < 14 {
+			cmp.LeftOut++
+			continue
+		}
+		n := len(pkt.Data)
+		pkt.Data = pkt.Data[:min(n, maxRun)]
+		kernel, err := runCell(p, pkt.Data)
+		if errors.Is(err, errShort) {
+			cmp.LeftOut++
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("frame %d: %w", pkt.ID.Number(), err)
+		}
+		if n > maxRun || pkt.WireLen > n {
+			cmp.Cut++
+		}
+		cmp.Frames++
+		want := ref.Cell(&pkt)
+		number := want.Slot << 1
+		if want.ToPort {
+			number |= 1
+		}
+		counts[0][number].packets++
+		counts[0][number].bytes += uint64(len(pkt.Data))
+		if !l.same(kernel, want) && len(cmp.Differing) < maxDifferences {
+			cmp.Differing = append(cmp.Differing, Difference{pkt.ID.Number(), l.describe(kernel), l.describe(want)})
+		}
+	}
+	ran, err := m.read()
+	if err != nil {
+		return nil, err
+	}
+	cmp.Kernel = l.totals(hook, []string{"capture"}, ran)
+	cmp.Go = l.totals(hook, []string{"capture"}, counts)
+	return cmp, nil
+}
+
+// attachTCX attaches to one direction.
+func (c *Counter) attachTCX(ifc net.Interface, n int, egress bool) error {
+	p, err := c.m.program(TCX, n, false, false)
+	if err != nil {
+		return err
+	}
+	defer p.Close() // the link keeps it
+	at := tcxIngress
+	if egress {
+		at = tcxEgress
+	}
+	x, err := link.AttachTCX(link.TCXOptions{Interface: ifc.Index, Program: p, Attach: at})
+	if err != nil {
+		return err
+	}
+	c.attached = append(c.attached, x)
+	return nil
+}
+
+// largestBuffer is the MTU up to which any driver puts a frame into one
+// buffer of a page.
+const largestBuffer = 3000
+
+func (c *Counter) attachXDP(ifc net.Interface, n int) error {
+	frags := c.hook == XDP && ifc.MTU > largestBuffer && haveXDPFrags()
+	p, err := c.m.program(c.hook, n, frags, false)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	flags := link.XDPDriverMode
+	if c.hook == XDPGeneric {
+		flags = link.XDPGenericMode
+	}
+	x, err := link.AttachXDP(link.XDPOptions{Program: p, Interface: ifc.Index, Flags: flags})
+	if err != nil {
+		return err
+	}
+	c.attached = append(c.attached, x)
+	return nil
+}

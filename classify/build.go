@@ -61,7 +61,7 @@ func (e *Engine) Report(src capture.Source) *Report {
 		f.RootCauseOf = roots[x]
 		r.Findings = append(r.Findings, f)
 	}
-	r.Inconclusive = inconclusive(r, limits)
+	r.Inconclusive = inconclusive(r, e.quality.oneSidedThroughout())
 	r.Findings = promote(r.Findings, e.site.Thresholds.SiteNodes)
 	evicted := e.dispatch.Evicted()
 	if n := e.nodes.Evicted(); n > 0 {
@@ -96,8 +96,9 @@ func undecided(o boot.Outcome, list []doubted) bool {
 
 // inconclusive is for a capture that shows too little to conclude from: there
 // is no error in it, and either one about some node had to be withheld, or
-// nothing but one direction was captured and no node is known to have booted.
-func inconclusive(r *Report, limits []*limit) bool {
+// nothing but one direction was captured anywhere and no node is known to have
+// booted.
+func inconclusive(r *Report, oneSided bool) bool {
 	for i := range r.Findings {
 		if r.Findings[i].Severity == finding.Error.String() {
 			return false
@@ -111,7 +112,7 @@ func inconclusive(r *Report, limits []*limit) bool {
 			return false
 		}
 	}
-	return slices.ContainsFunc(limits, func(l *limit) bool { return l.gate == "one-sided" })
+	return oneSided
 }
 
 func (e *Engine) counts() track.Counts {

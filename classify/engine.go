@@ -160,7 +160,9 @@ func (e *Engine) Take(out *track.Out) {
 	for i := range out.Exchanges {
 		x := &out.Exchanges[i]
 		e.nodes.Exchange(x, &e.joined)
-		e.quality.exchange(x)
+		if !e.clock.spans(x.First, x.Last) {
+			e.quality.exchange(x)
+		}
 		if e.opt.OnExchange != nil {
 			told := *x
 			told.First, told.Last = e.clock.packet(x.First), e.clock.packet(x.Last)

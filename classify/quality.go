@@ -46,20 +46,21 @@ type segment struct {
 
 // segmentSeen counts the frames of one segment.
 type segmentSeen struct {
-	key       segment
-	packets   uint64
-	requests  uint64 // unicast, to a server that answers every request
-	broadcast uint64 // requests to everybody
-	replies   uint64 // from a server's port
-	unicast   uint64 // frames to one machine
-	arp       uint64
-	bootPorts uint64 // on 67, 68, 69 and 4011
-	dhcp      uint64 // on 67, 68 and 4011
-	cut       uint64
-	cooked    uint64
-	oversize  uint64
-	lost      uint64 // TCP segments that were acknowledged and never seen
-	blind     uint64 // proofs that a direction is hidden
+	key            segment
+	packets        uint64
+	requests       uint64 // unicast, to a server that answers every request
+	broadcast      uint64 // requests to everybody
+	replies        uint64 // from a server's port
+	unicastReplies uint64 // of them, those to one machine: a broadcast needs no request here
+	unicast        uint64 // frames to one machine
+	arp            uint64
+	bootPorts      uint64 // on 67, 68, 69 and 4011
+	dhcp           uint64 // on 67, 68 and 4011
+	cut            uint64
+	cooked         uint64
+	oversize       uint64
+	lost           uint64 // TCP segments that were acknowledged and never seen
+	blind          uint64 // proofs that a direction is hidden
 
 	service catalog.Index // of every packet so far, unless mixed
 	mixed   bool
@@ -143,10 +144,13 @@ func (q *quality) frame(f *wire.Frame, svc catalog.Index, toServer bool) {
 		q.datagram(f, svc, toServer)
 	}
 	switch {
-	case svc == catalog.None || f.SrcPort == f.DstPort && f.SrcPort != 0:
-		// Nothing, or a protocol whose two sides look alike: NTP, syslog.
+	case svc == catalog.None || f.SrcPort == f.DstPort && f.SrcPort != 0 || f.Src == f.Dst:
+		// Nothing, or two sides that look alike: NTP, syslog, a host with itself.
 	case !toServer:
 		s.replies++
+		if unicast {
+			s.unicastReplies++
+		}
 	case !unicast || isBroadcast(f.Dst):
 		s.broadcast++
 	case q.due[svc]:

@@ -76,6 +76,11 @@ func (q *quality) segmentOf(s *segmentSeen, f *wire.Frame) {
 		if x.flags&other != 0 && x.next[d] == f.TCP.Seq+1 {
 			return // a late copy
 		}
+		if x.flags&other != 0 && x.ack[1-d] == f.TCP.Seq+1 { // captured after its SYN, ACK
+			x.flags |= me
+			x.next[d] = f.TCP.Seq + 1
+			return
+		}
 		*x = flowSeen{tag: x.tag, flags: me | askedSYN<<d}
 		x.next[d] = f.TCP.Seq + 1
 		return
@@ -83,6 +88,7 @@ func (q *quality) segmentOf(s *segmentSeen, f *wire.Frame) {
 		x.flags |= me
 		x.flags &^= askedSYN << (1 - d)
 		x.next[d] = f.TCP.Seq + 1
+		x.ack[d] = f.TCP.Ack
 		return
 	case flags&wire.RST != 0 || flags&wire.ACK == 0:
 		x.flags |= me

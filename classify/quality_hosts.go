@@ -115,6 +115,10 @@ func (q *quality) resolved(s *segmentSeen, f *wire.Frame) {
 	if a.target != f.Dst || a.mac != f.SrcMAC || a.n == 0 || f.DstMAC.IsGroup() {
 		return
 	}
+	if f.Proto == wire.ProtoUDP && f.SrcPort == 67 {
+		a.n = 0 // a DHCP server knows the MAC from chaddr, now and later
+		return
+	}
 	a.n = 0
 	if f.Time-a.at > askMemory || q.hosts.heardAddr(f.Dst) {
 		return

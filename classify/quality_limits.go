@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/catalog"
@@ -141,10 +142,12 @@ func (q *quality) oneSided(k segment, s *segmentSeen) *limit {
 	least := uint64(q.t.OneSidedRequests)
 	switch {
 	case s.replies > 0:
-		if s.replies < least || s.requests+s.broadcast > 0 {
+		if s.unicastReplies < least || s.requests+s.broadcast > 0 {
 			return nil
 		}
 		what = fmt.Sprintf("%d packets from servers and not one request", s.replies)
+	case s.blind > 0 && s.requests == 0:
+		what = "clients that go on as if they had been answered, and not one packet from a server port"
 	case s.blind > 0:
 		what = fmt.Sprintf("%d requests and not one packet from a server port, although clients go on as if they had been answered", s.requests)
 	case s.requests >= least:
@@ -158,7 +161,7 @@ func (q *quality) oneSided(k segment, s *segmentSeen) *limit {
 		return nil
 	}
 	return &limit{
-		gate: "one-sided", severity: "warning", hides: true,
+		gate: oneSidedGate, severity: "warning", hides: true,
 		detail: fmt.Sprintf("%s shows %s: only one direction was captured, silence proves nothing there", q.segmentName(k), what),
 		doubts: func(f *finding.Finding) doubt {
 			if f.Rule.Absence && f.Iface == k.iface && f.VLAN == k.vlan {
@@ -167,6 +170,24 @@ func (q *quality) oneSided(k segment, s *segmentSeen) *limit {
 			return noDoubt
 		},
 	}
+}
+
+const oneSidedGate = "one-sided"
+
+// oneSidedThroughout reports whether all traffic of services is in segments
+// that show one direction only.
+func (q *quality) oneSidedThroughout() bool {
+	found := false
+	for k, s := range q.segments {
+		if s.requests+s.broadcast+s.replies+s.blind == 0 {
+			continue
+		}
+		if q.oneSided(k, s) == nil {
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 // asymmetric is CQ-ASYM: one direction between two machines is missing, while
@@ -509,7 +530,7 @@ func (q *quality) clockSteps(c *clock) *limit {
 	j := c.jumps[0]
 	return &limit{
 		gate: "clock", severity: "warning", hides: true,
-		detail: fmt.Sprintf("the capturing clock steps, or the capture pauses, %s by %v at frame %d; nothing is called unanswered across a step", times, j.by, j.frame.Number()),
+		detail: fmt.Sprintf("the capturing clock steps, or the capture pauses, %s by %s at frame %d; nothing is called unanswered across a step", times, span(j.by), j.frame.Number()),
 		doubts: func(f *finding.Finding) doubt {
 			if (f.Rule.Absence || isTiming(f.Rule.ID)) && c.spans(f.First, f.Last) {
 				return withhold
@@ -692,4 +713,12 @@ func qualities(limits []*limit) []Quality {
 		return cmp.Or(strings.Compare(b.Severity, a.Severity), strings.Compare(a.Gate, b.Gate), strings.Compare(a.Detail, b.Detail))
 	})
 	return out
+}
+
+// span is a duration for people: steps of a clock are seconds or years.
+func span(d time.Duration) string {
+	if days := d.Hours() / 24; days >= 2 || days <= -2 {
+		return fmt.Sprintf("%.0f days", days)
+	}
+	return d.Round(time.Millisecond).String()
 }

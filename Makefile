@@ -2,7 +2,7 @@
 GO ?= go
 T  ?= 30s
 
-.PHONY: all build test check fmt-check vet lint cross fuzz bench golden docs lab
+.PHONY: all build test check fmt-check vet lint cross fuzz bench golden docs lab filter-truth
 
 all: check
 
@@ -45,6 +45,12 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# The filter compiler against libpcap at full size, some minutes: 20,000 random
+# expressions, each on 20,000 frames. With libpcap's headers installed, TAGS=libpcap
+# asks the library; without, tcpdump.
+filter-truth:
+	FILTER_TRUTH_EXPRESSIONS=20000 FILTER_TRUTH_FRAMES=20000 $(GO) test $(if $(TAGS),-tags $(TAGS)) -count=1 -v -timeout 60m -run 'TestTruth' ./bpf/filter
 
 # Golden reports anew; look at the diff before you commit it.
 golden:

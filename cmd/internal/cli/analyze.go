@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pxescope/pxescope/bpf/filter"
+	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/pcapfile"
 	"github.com/pxescope/pxescope/classify"
 	"github.com/pxescope/pxescope/classify/catalog"
@@ -41,6 +43,7 @@ a directory, a tar or zip support bundle, or - for standard input. Several files
 are one timeline: rotated captures keep their state.`,
 		Example: `  pxescope analyze ticket/*.pcapng.gz
   pxescope analyze --rack 10.0.0.2 --fail-on error boot.pcap
+  pxescope analyze --filter 'ether host 52:54:00:12:34:56' trunk.pcap
   tcpdump -i eth1 -w - | pxescope analyze -
   pxescope analyze --format json bundle.tar.xz | jq '.nodes[].verdict'`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -69,9 +72,12 @@ are one timeline: rotated captures keep their state.`,
 }
 
 func analyze(cmd *cobra.Command, s Streams, o *analyzeOptions, paths []string) error {
-	if o.filter != "" {
-		return &statusError{status: ExitUsage, err: errors.New("--filter is not available in this version: it has no filter compiler yet"),
-			hint: "select the packets first: tcpdump -r FILE -w - 'EXPR' | pxescope analyze -"}
+	var only *filter.Expr
+	if cmd.Flags().Changed("filter") {
+		var err error
+		if only, err = filter.Parse(o.filter); err != nil {
+			return refusal(o.filter, err)
+		}
 	}
 	if !slices.Contains([]string{"text", "json", "ndjson"}, o.format) {
 		return usage("--format %q: choose text, json or ndjson", o.format)
@@ -101,8 +107,17 @@ func analyze(cmd *cobra.Command, s Streams, o *analyzeOptions, paths []string) e
 		return unreadable(err)
 	}
 	defer src.Close()
-	r, err := run(src, opt, o, out)
+	var packets capture.Source = src
+	var kept *filtered
+	if only != nil {
+		kept = newFiltered(src, only)
+		packets = kept
+	}
+	r, err := run(packets, opt, o, out)
 	bar.done()
+	if kept != nil {
+		kept.warn(s.Err)
+	}
 	if err != nil {
 		return err
 	}
@@ -117,7 +132,7 @@ func analyze(cmd *cobra.Command, s Streams, o *analyzeOptions, paths []string) e
 
 // run reads src to its end and reports. In ndjson, exchanges are written as
 // they are decided.
-func run(src *pcapfile.Timeline, opt classify.Options, o *analyzeOptions, out io.Writer) (*classify.Report, error) {
+func run(src capture.Source, opt classify.Options, o *analyzeOptions, out io.Writer) (*classify.Report, error) {
 	var lines *exchangeWriter
 	if o.format == "ndjson" {
 		lines = newExchangeWriter(out)

@@ -234,6 +234,7 @@ var explains = map[string][]string{
 	"fragments-lost":                {"tftp-stalled", "nfs-server-not-responding"},
 	"path-mtu-black-hole":           {"tftp-stalled", "nfs-server-not-responding"},
 	"arp-no-answer":                 {"no-load-after-ack"},
+	"proxydhcp-4011-no-answer":      {"no-load-after-ack"},
 	"wrong-loader-for-architecture": {"reboot-loop"},
 }
 

@@ -73,7 +73,7 @@ func TestPrecedence(t *testing.T) {
 		{"dhcp-nak", "dhcp-no-offer", "dhcp-nak", e},
 		{"dhcp-no-boot-info", "dhcp-request-unanswered", "dhcp-no-boot-info", e},
 		{"dhcp-request-unanswered", "proxydhcp-4011-no-answer", "dhcp-request-unanswered", e},
-		{"proxydhcp-4011-no-answer", "no-load-after-ack", "proxydhcp-4011-no-answer", e},
+		{"proxydhcp-4011-no-answer", "no-load-after-ack", "proxydhcp-4011-no-answer", n},
 		{"arp-no-answer", "no-load-after-ack", "arp-no-answer", n},
 		{"no-load-after-ack", "tftp-stalled", "no-load-after-ack", e},
 		{"tftp-no-answer", "tftp-stalled", "tftp-no-answer", e},

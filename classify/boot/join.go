@@ -82,14 +82,12 @@ func (n *Nodes) dhcp(v *Node, x *track.Exchange, out *track.Out) {
 	case "RENEW", "INFORM":
 		v.Renewed = v.Renewed || !v.loaded && !l.Kind.Boots()
 	}
-	if x.Outcome == track.Unanswered {
-		switch x.Op {
-		case "DISCOVER":
-			n.secondStage(v, x, out)
-		case "BINL", "BOOT-SERVER":
-			if v.wait == waitLoad && l.Kind != track.ClientIPXE {
-				n.await(v, waitNothing, 0, 0) // it waits for that answer, not for the load; iPXE goes on without
-			}
+	switch {
+	case x.Op == "DISCOVER" && x.Outcome == track.Unanswered:
+		n.secondStage(v, x, out)
+	case (x.Op == "BINL" || x.Op == "BOOT-SERVER") && (x.Outcome == track.Unanswered || x.Outcome == track.Refused):
+		if v.wait == waitLoad && l.Kind != track.ClientIPXE {
+			n.await(v, waitNothing, 0, 0) // it waits for that answer, not for the load; iPXE goes on without
 		}
 	}
 	if x.Outcome != track.Answered {

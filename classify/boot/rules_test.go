@@ -43,6 +43,8 @@ func TestRules(t *testing.T) {
 		{"the load is over HTTP", newWorld().firmware(0, web, "http://x/").do(http(2, 3)).finish(60), []string{}},
 		{"the load fails: another rule's business", newWorld().firmware(0, pxe, "x.0").do(track.Exchange{Stage: track.StageTFTP, Op: "RRQ", Subject: "x.0", Outcome: track.Unanswered,
 			Server: rack, First: at(2), Last: at(30)}).finish(60), []string{}},
+		{"it waits for port 4011, which is closed", newWorld().firmware(0, pxe, "x.0").do(track.Exchange{Stage: track.StageProxyDHCP, Op: "BINL", Outcome: track.Refused, Lease: lease(pxe, ""),
+			Server: rack, First: at(2), Last: at(3)}).finish(60), []string{}},
 		{"a connection to a service of no stage: iSCSI", newWorld().firmware(0, ipxe, "x").do(track.Exchange{Service: "iscsi", Op: "CONNECT", Outcome: track.Answered, Server: rack, First: at(3), Last: at(3)}).finish(60), []string{}},
 		{"no boot information", newWorld().firmware(0, pxe, "").finish(60), []string{}},
 		{"an operating system's lease", newWorld().do(acked(os, 1, lease(os, "x.0"))).finish(60), []string{}},

@@ -6,6 +6,7 @@ import "github.com/pxescope/pxescope/capture"
 // that are not complete yet, so it belongs to one stream of packets and to one
 // goroutine.
 type Decoder struct {
+	base   int       // depth that a packet starts at: MaxTunnels enters no tunnel
 	depth  int       // tunnels entered in the present packet
 	joined int       // depth at which the present packet completed a datagram, or -1
 	frags  fragments // datagrams that wait for fragments
@@ -14,12 +15,17 @@ type Decoder struct {
 // NewDecoder makes a Decoder.
 func NewDecoder() *Decoder { return &Decoder{} }
 
+// NewOuterDecoder makes a Decoder that enters no tunnel: the Frame is the
+// outermost packet, with StopTunnelDepth or StopTunnelShort where that carries
+// another. The kernel's counter looks no deeper.
+func NewOuterDecoder() *Decoder { return &Decoder{base: MaxTunnels} }
+
 // Decode reads p into f, which loses what it held. Slices of f point into
 // p.Data, or into the Decoder where f.Fragment is Reassembled: both are valid
 // until the next packet. A tick yields a Frame with only the time and the id.
 func (d *Decoder) Decode(p *capture.Packet, f *Frame) {
 	f.reset(p)
-	d.depth, d.joined = 0, -1
+	d.depth, d.joined = d.base, -1
 	d.frags.packet++
 	if p.VLAN.Present {
 		f.Tags[0], f.TagCount = p.VLAN.TCI&vidMask, 1

@@ -76,6 +76,10 @@ func (d *Decoder) network(f *Frame, typ uint16, b []byte, cut int) {
 	case etherMPLS, etherMPLSM:
 		d.mpls(f, b, cut)
 	case etherPPPoE:
+		if d.base != 0 {
+			f.stop(StopTunnelDepth, b, cut)
+			return
+		}
 		d.pppoe(f, b, cut)
 	default:
 		f.stop(StopEtherType, b, cut)

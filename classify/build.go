@@ -67,7 +67,7 @@ func (e *Engine) Report(src capture.Source) *Report {
 	if n := e.nodes.Evicted(); n > 0 {
 		evicted["nodes"] = n
 	}
-	r.Quality = qualities(append(limits, e.quality.others(&e.clock, e.copies, open, evicted, e.verdicts.dropped)...))
+	r.Quality = qualities(slices.Concat(limits, e.quality.others(&e.clock, e.copies, open, evicted, e.verdicts.dropped), e.unread.limits(src.Files())))
 	r.Site = e.siteInfo()
 	r.fillEmpty()
 	return r
@@ -252,6 +252,7 @@ func (e *Engine) finding(x *entry, ifaces []capture.Interface) Finding {
 // refs splits frame ids into the first file, the numbers, and the file of each
 // when they are of several files.
 func refs(ids []capture.FrameID) (file int, frames []uint64, files []int) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	frames = make([]uint64, len(ids))
 	mixed := false
 	for i, id := range ids {

@@ -45,6 +45,7 @@ type Engine struct {
 
 	packets   uint64
 	undecoded [wire.NumStops]uint64
+	unread    unread
 	finished  bool
 }
 
@@ -105,6 +106,7 @@ func (e *Engine) Packet(p *capture.Packet) {
 	f.Time = now
 	if f.Stop != wire.StopNone {
 		e.undecoded[f.Stop]++
+		e.unread.frame(f)
 	}
 	svc, toServer, follow := e.services.of(f)
 	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.

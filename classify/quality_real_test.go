@@ -69,3 +69,29 @@ func TestSpanOfAStep(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be decoded is said with file, frame and reason; what the snap
+// length cut is not broken.
+func TestUnread(t *testing.T) {
+	var c synth.Capture
+	a, b := synth.NewHost("d4:ae:52:00:00:01", "10.0.0.11"), synth.NewHost("d4:ae:52:00:00:02", "10.0.0.12")
+	broken := synth.UDP(a, b, 1, 2, nil)
+	broken[14] = 0x41 // an IPv4 header of 4 bytes
+	c.Add(0, broken)
+	c.Packets = append(c.Packets, synth.Packet{At: 1, Data: []byte("abcd"), Link: 147})
+	got := map[string]string{}
+	for _, q := range analyzed(t, &c, Options{}).Quality {
+		got[q.Gate] = q.Detail
+	}
+	if want := "test.pcap: frame 2: link type LINKTYPE_147 is not read (1 packet)"; got["link-type"] != want {
+		t.Errorf("got %q, want %q", got["link-type"], want)
+	}
+	if want := "test.pcap: frame 1: ip-header (1 packet)"; got["undecoded"] != want {
+		t.Errorf("got %q, want %q", got["undecoded"], want)
+	}
+	for _, q := range analyzed(t, synth.HealthyBoot().Snapped(20), Options{}).Quality {
+		if q.Gate == "undecoded" || q.Gate == "link-type" {
+			t.Errorf("cut by the snap length: got %s: %s", q.Gate, q.Detail)
+		}
+	}
+}

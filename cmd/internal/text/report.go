@@ -91,7 +91,7 @@ func (p *printer) node(n *classify.Node) {
 	p.block(p.Builder, "", Escape(n.Verdict))
 	proof := p.path(n)
 	if len(n.Frames) > 0 {
-		proof += "   frames " + p.frames(n.File, n.Frames, nil)
+		proof += "   " + p.proof(n.File, n.Frames, nil)
 	}
 	if n.RootCause != "" {
 		proof += "   " + n.RootCause
@@ -161,7 +161,7 @@ func (p *printer) step(s *classify.Step) {
 		text += ", " + Escape(s.Detail)
 	}
 	if len(s.Frames) > 0 {
-		text += p.paint(dim, "  frames "+p.frames(s.File, s.Frames, nil))
+		text += p.paint(dim, "  "+p.proof(s.File, s.Frames, nil))
 	}
 	p.block(p.Builder, "", text)
 }
@@ -211,7 +211,7 @@ func (p *printer) finding(f *classify.Finding) {
 	p.block(p.Builder, "", Escape(f.Title)+": "+Escape(f.Summary))
 	proof := fmt.Sprintf("%s, %s to %s", f.Confidence, p.clock(f.First), p.clock(f.Last))
 	if len(f.Frames) > 0 {
-		proof += ", frames " + p.frames(f.File, f.Frames, f.Files)
+		proof += ", " + p.proof(f.File, f.Frames, f.Files)
 	}
 	if len(f.LoweredBy) > 0 {
 		proof += ", lowered by " + strings.Join(f.LoweredBy, ", ")
@@ -327,6 +327,11 @@ func (p *printer) at(t classify.Time) time.Time {
 		return t.Std()
 	}
 	return t.Std().Local()
+}
+
+// proof is the frames with their word.
+func (p *printer) proof(file int, frames []uint64, files []int) string {
+	return plural(uint64(len(frames)), "frame") + " " + p.frames(file, frames, files)
 }
 
 // frames compresses frame numbers to ranges; with several captures each run

@@ -49,19 +49,12 @@ func (u *unread) limits(files []capture.FileInfo) []*limit {
 			names[i] = l.String()
 		}
 		out = append(out, &limit{gate: "link-type", severity: "warning", detail: fmt.Sprintf("%s: link type %s is not read (%s)",
-			at(wire.StopLinkType), strings.Join(names, ", "), packetCount(n))})
+			at(wire.StopLinkType), strings.Join(names, ", "), plural(n, "packet", "packets"))})
 	}
 	for s := wire.StopNone + 1; s < wire.NumStops; s++ {
 		if n := u.n[s]; n > 0 && s.String() != "" && s != wire.StopLinkType {
-			out = append(out, &limit{gate: "undecoded", severity: "note", detail: fmt.Sprintf("%s: %s (%s)", at(s), s, packetCount(n))})
+			out = append(out, &limit{gate: "undecoded", severity: "note", detail: fmt.Sprintf("%s: %s (%s)", at(s), s, plural(n, "packet", "packets"))})
 		}
 	}
 	return out
-}
-
-func packetCount(n uint64) string {
-	if n == 1 {
-		return "1 packet"
-	}
-	return fmt.Sprintf("%d packets", n)
 }

@@ -1,0 +1,229 @@
+//go:build linux
+
+package counter
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/synth"
+	"github.com/pxescope/pxescope/classify/catalog"
+)
+
+// A lab is a veth pair, each end in a network namespace of its own, where
+// nobody else sends.
+type lab struct {
+	t    *testing.T
+	near string // namespace in which the test counts; its interface is veth0
+	far  string
+}
+
+const mtu = 9000
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: CAP_SYS_ADMIN and CAP_NET_ADMIN for network namespaces, CAP_BPF for the counter")
+	}
+	id := fmt.Sprintf("%d-pxe%d", os.Getpid(), time.Now().UnixNano()%1000)
+	l := &lab{t, id + "-near", id + "-far"}
+	for _, ns := range []string{l.near, l.far} {
+		l.ip("netns", "add", ns)
+		t.Cleanup(func() { exec.Command("ip", "netns", "del", ns).Run() })
+		l.ip("netns", "exec", ns, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
+	}
+	l.ip("-n", l.near, "link", "add", "veth0", "mtu", fmt.Sprint(mtu), "type", "veth", "peer", "name", "veth0", "mtu", fmt.Sprint(mtu), "netns", l.far)
+	for _, ns := range []string{l.near, l.far} {
+		l.ip("-n", ns, "link", "set", "veth0", "arp", "off", "up")
+	}
+	return l
+}
+
+func (l *lab) ip(args ...string) {
+	l.t.Helper()
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		privileged(l.t, fmt.Errorf("ip %v: %w: %s", args, unix.EPERM, out))
+	}
+}
+
+// in runs do on a thread inside a namespace. The thread is thrown away.
+func (l *lab) in(ns string, do func() error) {
+	l.t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		f, err := os.Open("/run/netns/" + ns)
+		if err == nil {
+			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
+			f.Close()
+		}
+		if err == nil {
+			err = do()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		privileged(l.t, err)
+	}
+}
+
+// send puts frames on the wire from one end.
+func (l *lab) send(ns string, frames [][]byte) {
+	l.t.Helper()
+	l.in(ns, func() error {
+		ifc, err := net.InterfaceByName("veth0")
+		if err != nil {
+			return err
+		}
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		for _, f := range frames {
+			// The type is what the device layer would have set.
+			typ := order.Uint16(f[12:14])
+			if err := unix.Sendto(fd, f, 0, &unix.SockaddrLinklayer{Ifindex: ifc.Index, Protocol: typ}); err != nil {
+				return fmt.Errorf("send %d bytes: %w", len(f), err)
+			}
+		}
+		return nil
+	})
+}
+
+// Counts equal what was sent, on every hook: every port of the catalog both
+// ways, tags, IPv6, extension headers, fragments, from 60 to 9,014 bytes.
+func TestExact(t *testing.T) {
+	layout := testLayout(t)
+	for _, hook := range Hooks() {
+		t.Run(string(hook), func(t *testing.T) {
+			l := newLab(t)
+			var c *Counter
+			l.in(l.near, func() (err error) {
+				c, err = Open(Config{Hook: hook, Interfaces: []string{"veth0"}})
+				return err
+			})
+			defer c.Close()
+			in, out := traffic(layout, 1), traffic(layout, 2)
+			l.send(l.far, in)
+			l.send(l.near, out)
+			want := expect(layout, hook, in, out)
+			got, err := c.Read()
+			// The last packet may still be in a queue: look again until all came, or not.
+			for end := time.Now().Add(5 * time.Second); err == nil && got.Packets < want.Packets && time.Now().Before(end); {
+				got, err = c.Read()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareTotals(t, got, want)
+			t.Logf("%d packets, %d bytes, %d services, %d ports", got.Packets, got.Bytes, len(got.Services), len(got.Ports))
+		})
+	}
+}
+
+// expect counts the frames with the Reference.
+func expect(l *Layout, h Hook, in, out [][]byte) *Totals {
+	counts := [][]pair{make([]pair, 2*len(l.slots)), make([]pair, 2*len(l.slots))}
+	ref := NewReference(l)
+	for place, frames := range [][][]byte{in, out} {
+		if place == 1 && !h.Egress() {
+			continue
+		}
+		for i, f := range frames {
+			c := ref.Cell(&capture.Packet{ID: capture.NewFrameID(0, uint64(i+1)), Link: capture.LinkEthernet, WireLen: len(f), Data: f})
+			n := c.Slot << 1
+			if c.ToPort {
+				n |= 1
+			}
+			counts[place][n].packets++
+			counts[place][n].bytes += uint64(len(f))
+		}
+	}
+	return l.totals(h, []string{"veth0"}, counts)
+}
+
+// traffic is of known composition; id tells two of them apart.
+func traffic(l *Layout, id byte) (frames [][]byte) {
+	node, rack := synth.NewHost("52:54:00:00:00:01", "10.0.0.1"), synth.NewHost("52:54:00:00:00:02", "10.0.0.2")
+	node6, rack6 := node.At("fd00::1"), rack.At("fd00::2")
+	size, n := []int{1, 18, 100, 512, 1400, 4000, 8900}, 0
+	payload := func() []byte {
+		n++
+		return make([]byte, size[n%len(size)])
+	}
+	for i, s := range l.slots {
+		if s.Kind != PortKind {
+			continue
+		}
+		for _, tags := range [][]uint16{nil, {120}, {120, 7}} {
+			o := synth.IP{ID: uint16(i), Tags: tags}
+			for _, ends := range [][2]synth.Host{{node, rack}, {node6, rack6}} {
+				if s.Proto == catalog.UDP {
+					frames = append(frames, o.UDP(ends[0], ends[1], 40000, s.Port, payload()), o.UDP(ends[1], ends[0], s.Port, 40000, payload()))
+				} else {
+					seg := synth.Segment{Payload: payload()}
+					frames = append(frames, o.TCP(ends[0], ends[1], 1000, s.Port, seg), o.TCP(ends[1], ends[0], s.Port, 40000, seg))
+				}
+			}
+		}
+	}
+	frames = append(frames, fragments4(id, node, rack, 69)...)
+	frames = append(frames, fragments6(id, node6, rack6, 69)...)
+	frames = append(frames, fragments4(id+100, node, rack, 69)[1:]...) // without the first
+	frames = append(frames, extended(node6, rack6), synth.UDP(node, rack, 50000, 50001, payload()))
+	frames = append(frames, synth.Eth(rack.MAC, node.MAC, 0x88cc, make([]byte, 46)), synth.Eth(rack.MAC, node.MAC, 0x0800, make([]byte, 46)))
+	return frames
+}
+
+// fragments4 is a UDP datagram to port in three IPv4 fragments.
+func fragments4(id byte, src, dst synth.Host, port uint16) (frames [][]byte) {
+	udp := synth.UDP(src, dst, 40000, port, make([]byte, 3000))[34:]
+	for off := 0; off < len(udp); off += 1024 {
+		end := min(off+1024, len(udp))
+		f := synth.IP{ID: uint16(id)}.Datagram(src, dst, 17, udp[off:end])
+		flags := uint16(off / 8)
+		if end < len(udp) {
+			flags |= 0x2000
+		}
+		binary.BigEndian.PutUint16(f[20:], flags)
+		frames = append(frames, f)
+	}
+	return frames
+}
+
+// fragments6 is a UDP datagram to port in three IPv6 fragments.
+func fragments6(id byte, src, dst synth.Host, port uint16) (frames [][]byte) {
+	udp := synth.UDP(src, dst, 40000, port, make([]byte, 3000))[54:]
+	for off := 0; off < len(udp); off += 1024 {
+		end := min(off+1024, len(udp))
+		h := []byte{17, 0, byte(off >> 8), byte(off), 0, 0, 0, id}
+		if end < len(udp) {
+			h[3] |= 1
+		}
+		frames = append(frames, synth.IP{}.Datagram(src, dst, 44, append(h, udp[off:end]...)))
+	}
+	return frames
+}
+
+// extended is a DNS query behind hop-by-hop, routing, authentication and
+// destination headers.
+func extended(src, dst synth.Host) []byte {
+	udp := synth.UDP(src, dst, 40000, 53, make([]byte, 30))[54:]
+	ext := append([]byte{43, 0, 1, 4, 0, 0, 0, 0}, 51, 2, 4, 0, 0, 0, 0, 0)
+	ext = append(ext, make([]byte, 16)...)
+	ext = append(ext, 60, 4, 0, 0)
+	ext = append(ext, make([]byte, 20)...)
+	ext = append(ext, 17, 1, 1, 12)
+	ext = append(ext, make([]byte, 12)...)
+	return synth.IP{}.Datagram(src, dst, 0, append(ext, udp...))
+}

@@ -22,7 +22,7 @@ func Build(r *Request) (*Filter, error) {
 		link = capture.LinkEthernet
 	}
 	b := &builder{Request: r, link: link}
-	f := &Filter{}
+	f := &Filter{Services: len(want) > 0, Dissectors: b.dissectors(want)}
 	var control, heavy []selected
 	for _, s := range want {
 		if bulk(s.Service) {
@@ -58,6 +58,28 @@ func Build(r *Request) (*Filter, error) {
 		}
 	}
 	return f, nil
+}
+
+// dissectors name what Wireshark recognizes without a port.
+func (b *builder) dissectors(want []selected) []string {
+	if len(b.Hosts)+len(b.Nets)+len(b.MACs) > 0 || b.Expr != nil || b.VLAN == VLANOne || b.VLAN == VLANNone {
+		return nil
+	}
+	var out []string
+	for _, s := range want {
+		name := ""
+		switch {
+		case len(s.hosts) > 0:
+		case s.ID == "tftp":
+			name = "tftp"
+		case len(s.Programs) > 0:
+			name = "rpc"
+		}
+		if name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 type builder struct {

@@ -81,7 +81,12 @@ func nft(n node, inverse bool) ([][]string, error) {
 		switch n.name {
 		case "ip", "ip6", "arp":
 			return one("meta protocol", inverse, string(n.name)), nil
-		case "stp", "rarp":
+		case "stp": // ETH_P_802_2, and its destination SAP
+			if !inverse {
+				return [][]string{{"meta protocol 0x4 @nh,0,8 0x42"}}, nil
+			}
+		case "rarp":
+			return one("meta protocol", inverse, "0x8035"), nil
 		case "icmp6":
 			return one("meta l4proto", inverse, "ipv6-icmp"), nil
 		default:
@@ -181,6 +186,8 @@ func (n relation) nft(inverse bool) ([][]string, bool) {
 		before = "meta protocol " + string(b.proto)
 	case "ether":
 		base = "@ll"
+	case "icmp6":
+		base, before = "@th", "meta l4proto ipv6-icmp"
 	case "tcp", "udp", "sctp", "icmp":
 		base, before = "@th", fmt.Sprintf("meta protocol ip meta l4proto %d", ipProtocols[b.proto])
 	default:

@@ -53,6 +53,10 @@ type Filter struct {
 	// Control and Bulk are the parts of Expr that are worth whole packets, and
 	// headers only. Either may be nil.
 	Control, Bulk *Expr
+	Services      bool // the filter is for services, not for addresses alone
+	// Dissectors are display filter names of what has no port of its own;
+	// Wireshark follows those conversations. Empty when addresses narrow them.
+	Dissectors []string
 }
 
 // A Caveat is what a filter cannot keep, or keeps beside what was asked for.

@@ -255,8 +255,20 @@ func (n relation) wireshark() (string, error) {
 		for i := range bytes {
 			bytes[i] = fmt.Sprintf("%02x", byte(k>>(8*(b.size-1-i))))
 		}
+		// A protocol's slice is its header alone.
+		header := map[word]uint32{"udp": 8, "tcp": 20, "ip": 20, "ip6": 40, "ether": 14, "sctp": 12}[b.proto]
+		switch {
+		case b.proto == "udp" && at >= header:
+			name, at = "udp.payload", at-header
+		case header != 0 && at+uint32(b.size) > header:
+			return n.noDisplay()
+		}
 		return fmt.Sprintf("%s[%d:%d] %s %s", name, at, b.size, op, strings.Join(bytes, ":")), nil
 	}
+	return n.noDisplay()
+}
+
+func (n relation) noDisplay() (string, error) {
 	var w strings.Builder
 	write(&w, n)
 	return "", &Error{Msg: "no display filter for '" + w.String() + "'", Hint: "use a capture filter, or name the protocol's field"}

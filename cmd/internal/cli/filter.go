@@ -138,11 +138,19 @@ func runFilter(cmd *cobra.Command, s Streams, o *filterOptions, args []string) e
 	if r.Link == capture.LinkNull {
 		r.Link = capture.LinkLoop // for Build, the zero value is Ethernet
 	}
-	if o.as == "wireshark" || o.as == "nft" { // both look behind tags by themselves
-		r.VLAN, r.Complete = filter.VLANDefault, false
+	// Both look behind tags by themselves, and follow conversations.
+	looksDeeper := o.as == "wireshark" || o.as == "nft"
+	if looksDeeper {
+		if r.VLAN == filter.VLANAny {
+			r.VLAN = filter.VLANDefault
+		}
+		r.Complete = false
 	}
 	var f *filter.Filter
 	if o.asWritten {
+		if f := onlyNames(cmd); f != "" {
+			return usage("--as-written prints the document's lines; leave out --%s", f)
+		}
 		text, err := filter.AsWritten(r)
 		if err != nil {
 			return refusal("", err)
@@ -175,6 +183,9 @@ func runFilter(cmd *cobra.Command, s Streams, o *filterOptions, args []string) e
 	}
 	if !o.quiet {
 		for _, c := range f.Caveats {
+			if looksDeeper && (c.ID == "vlan" || c.ID == "tftp-data" || c.ID == "rpc-ports") {
+				continue
+			}
 			fmt.Fprintf(s.Err, "pxescope: %s: %s\n", c.ID, c.Text)
 			if c.Do != "" {
 				fmt.Fprintf(s.Err, "  %s\n", c.Do)
@@ -182,6 +193,16 @@ func runFilter(cmd *cobra.Command, s Streams, o *filterOptions, args []string) e
 		}
 	}
 	return nil
+}
+
+// onlyNames is a flag that was given and changes what is selected, if any.
+func onlyNames(cmd *cobra.Command) string {
+	for _, f := range []string{"phase", "host", "net", "node-net", "mac", "vlan", "expr", "exclude", "complete", "snaplen"} {
+		if cmd.Flags().Changed(f) {
+			return f
+		}
+	}
+	return ""
 }
 
 func (o *filterOptions) compileFor() (filter.Target, error) {
@@ -219,6 +240,9 @@ func (o *filterOptions) render(f *filter.Filter, t filter.Target) (string, error
 		return f.Text + "\n", nil
 	case "wireshark":
 		text, err := filter.Wireshark(f.Expr)
+		if len(f.Dissectors) > 0 && err == nil {
+			text += " || " + strings.Join(f.Dissectors, " || ")
+		}
 		if o.shell {
 			text = filter.ShellQuote(text)
 		}
@@ -228,19 +252,18 @@ func (o *filterOptions) render(f *filter.Filter, t filter.Target) (string, error
 	}
 	clauses := []filter.Clause{{Expr: f.Expr}}
 	switch {
-	case o.snaplen != 0 && f.Bulk == nil && f.Control == nil && o.expr != "":
+	case o.snaplen == 0:
+	case !f.Services:
 		clauses[0].Keep = o.snaplen
-	case o.snaplen != 0:
-		clauses = nil
+	default: // what is neither, such as fragments, is kept whole
+		var parts []filter.Clause
 		if f.Control != nil {
-			clauses = append(clauses, filter.Clause{Expr: f.Control})
+			parts = append(parts, filter.Clause{Expr: f.Control})
 		}
 		if f.Bulk != nil {
-			clauses = append(clauses, filter.Clause{Expr: f.Bulk, Keep: o.snaplen})
+			parts = append(parts, filter.Clause{Expr: f.Bulk, Keep: o.snaplen})
 		}
-		if f.Bulk == nil || f.Control != nil { // what belongs to neither, such as fragments
-			clauses = append(clauses, filter.Clause{Expr: f.Expr})
-		}
+		clauses = append(parts, clauses...)
 	}
 	p, err := filter.CompileClauses(clauses, t)
 	if err != nil {

@@ -20,7 +20,7 @@ func Compile(e *Expr, t Target) ([]bpf.RawInstruction, error) {
 // CompileClauses makes one program of several expressions. The first one that
 // matches says how much of the packet is kept.
 func CompileClauses(clauses []Clause, t Target) ([]bpf.RawInstruction, error) {
-	_, root, err := decide(clauses, t)
+	root, err := decide(clauses, t)
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +35,17 @@ func errRejectsAll() error {
 }
 
 // decide builds and simplifies the graph of clauses.
-func decide(clauses []Clause, t Target) (*graph, *decision, error) {
+func decide(clauses []Clause, t Target) (*decision, error) {
 	g := newGraph()
+	root, err := g.clauses(clauses, t)
+	if err != nil {
+		return nil, err
+	}
+	return simplify(g, root), nil
+}
+
+// clauses builds the graph for a target.
+func (g *graph) clauses(clauses []Clause, t Target) (*decision, error) {
 	keep := t.Snaplen
 	if keep == 0 {
 		keep = DefaultSnaplen
@@ -72,14 +81,14 @@ func decide(clauses []Clause, t Target) (*graph, *decision, error) {
 	}
 	root, tags, err := build(false)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if tags && t.Live {
 		beside, _, err := build(true)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		root = g.test(value{kind: metadata, off: metaVLANPresent, size: 1}, equal, 1, beside, root)
 	}
-	return g, simplify(g, root), nil
+	return root, nil
 }

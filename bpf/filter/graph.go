@@ -5,6 +5,9 @@ package filter
 type graph struct {
 	unique map[decision]*decision
 	order  int
+	// strict keeps tests that make no difference, for what they read: the
+	// truth tests tell by it why two programs differ.
+	strict bool
 }
 
 // A decision goes to t or to f by a test, sets X and goes to t, or ends with a
@@ -51,7 +54,7 @@ func (g *graph) setX(v value, then *decision) *decision {
 
 // test adds a decision, or nothing where it would make no difference.
 func (g *graph) test(v value, op cmp, k uint32, t, f *decision) *decision {
-	if t == f {
+	if t == f && !g.strict {
 		return t
 	}
 	return g.add(decision{kind: branch, v: v, op: op, k: k, t: t, f: f})

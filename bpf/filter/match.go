@@ -34,7 +34,7 @@ const maxSteps = 1 << 16
 // NewMatcher prepares an expression for packets of a link type. Unlike
 // Compile, it accepts an expression that rejects every packet.
 func NewMatcher(e *Expr, link capture.LinkType) (*Matcher, error) {
-	_, root, err := decide([]Clause{{Expr: e}}, Target{Link: link})
+	root, err := decide([]Clause{{Expr: e}}, Target{Link: link})
 	if err != nil {
 		return nil, err
 	}

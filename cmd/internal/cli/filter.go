@@ -30,7 +30,7 @@ type filterOptions struct {
 }
 
 // filterForms are the values of --as.
-var filterForms = []string{"text", "asm", "c", "dec", "iptables", "nft", "go", "json", "wireshark"}
+var filterForms = []string{"text", "asm", "c", "dec", "iptables", "nft", "go", "json", "wireshark", "ebpf"}
 
 func newFilter(s Streams) *cobra.Command {
 	var o filterOptions
@@ -113,10 +113,6 @@ func runFilter(cmd *cobra.Command, s Streams, o *filterOptions, args []string) e
 	r, err := o.request(cmd, args)
 	if err != nil {
 		return err
-	}
-	if o.as == "ebpf" {
-		return &statusError{status: ExitUsage, err: errors.New("--as ebpf is not available in this version"),
-			hint: "the kernel translates the classic program by itself: use -ddd, or --as go"}
 	}
 	if !slices.Contains(filterForms, o.as) {
 		return usage("--as %q: choose one of %s", o.as, strings.Join(filterForms, ", "))
@@ -280,6 +276,8 @@ func (o *filterOptions) render(f *filter.Filter, t filter.Target) (string, error
 		return filter.GoSource(p), nil
 	case "iptables":
 		return filter.Iptables(p)
+	case "ebpf":
+		return filter.EBPF(p)
 	}
 	return filter.JSON(f, t, p)
 }

@@ -11,10 +11,11 @@ import (
 )
 
 // rights are the capabilities that a hook needs (Linux 5.8 and later; before,
-// CAP_SYS_ADMIN).
+// CAP_SYS_ADMIN). CAP_PERFMON is for offsets that the verifier cannot know,
+// into the packet and the tables.
 func (h Hook) rights() []capability {
 	if h == Socket {
-		return []capability{{"CAP_BPF", unix.CAP_BPF}, {"CAP_NET_RAW", unix.CAP_NET_RAW}}
+		return []capability{{"CAP_BPF", unix.CAP_BPF}, {"CAP_PERFMON", unix.CAP_PERFMON}, {"CAP_NET_RAW", unix.CAP_NET_RAW}}
 	}
 	return []capability{{"CAP_BPF", unix.CAP_BPF}, {"CAP_PERFMON", unix.CAP_PERFMON}, {"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}}
 }
@@ -63,7 +64,7 @@ func explain(err error, h Hook, iface string) error {
 			hint = "a kernel of 5.4 or later with eBPF is needed; or count a capture: pxescope analyze FILE"
 		}
 		return &Error{fmt.Errorf("this kernel has no %s: %w", h, ErrUnsupported), hint}
-	case h.xdp() && errors.Is(err, unix.EBUSY):
+	case h.xdp() && (errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EEXIST)):
 		return &Error{fmt.Errorf("%s has an XDP program already, and room for one", iface),
 			"use --attach tcx, which counts beside it; 'ip link show " + iface + "' names the program"}
 	case h.xdp() && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ERANGE) || errors.Is(err, unix.EINVAL)):
@@ -77,7 +78,7 @@ func explain(err error, h Hook, iface string) error {
 
 func setcap(h Hook) string {
 	if h == Socket {
-		return "cap_bpf,cap_net_raw+ep"
+		return "cap_bpf,cap_perfmon,cap_net_raw+ep"
 	}
 	return "cap_bpf,cap_perfmon,cap_net_admin+ep"
 }

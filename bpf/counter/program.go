@@ -39,7 +39,7 @@ import (
 //	    if src and (!dst or rank[src] > rank[dst]): slot, side, other = src, from, destination port
 //	    if slot is split: slot = the split's, when other is one of its clients
 //	else if ICMP, ICMPv6: need 8; slot = service of the type, or other
-//	else if an extension header: skip it (16 at most, with tags); a fragment
+//	else if an extension header: skip it (10 at most, with tags); a fragment
 //	    header as in ip4; goto transport
 //	else slot = other
 //	if first: fragments[key] = slot, side       // least recently used of 4,096 goes
@@ -85,7 +85,7 @@ const (
 // Sizes and limits.
 const (
 	maxTags    = 8  // as wire.MaxTags
-	maxRounds  = 16 // tags
+	maxRounds  = 10 // tags, SNAP and IPv6 extension headers together; each more costs the verifier a fifth
 	linearPart = 128
 	plenty     = 1 << 20 // left of a packet whose IP header does not state its length
 	minEther   = 0x600

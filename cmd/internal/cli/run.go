@@ -100,7 +100,7 @@ be read; 4 permission denied; 5 the capture is too lossy or one-sided to conclud
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	root.SetVersionTemplate("pxescope {{.Version}}\n")
-	root.AddCommand(newAnalyze(s), newCatalog(s), newExplain(s), newFilter(s))
+	root.AddCommand(newAnalyze(s), newCatalog(s), newCount(s), newExplain(s), newFilter(s))
 	return root
 }
 

@@ -29,5 +29,6 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		RequireExplicitExec: true,
+		Condition:           bpfCondition,
 	})
 }

@@ -1,0 +1,171 @@
+package text
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pxescope/pxescope/bpf/counter"
+)
+
+// CountView is what Counts prints beside the totals.
+type CountView struct {
+	Phase  string        // services of this phase come first
+	Past   time.Duration // since counting began
+	Rates  map[string]float64
+	Recent map[string][]uint64 // packets in each of the last intervals, the latest last
+}
+
+// Counts prints what the kernel counted, by service and by port.
+func Counts(w io.Writer, t *counter.Totals, v CountView, s Style) error {
+	var b strings.Builder
+	var names []string
+	for _, i := range t.Interfaces {
+		names = append(names, Escape(i.Name))
+	}
+	what := "received and sent"
+	if !t.Egress {
+		what = "received only: " + string(t.Hook) + " does not see what is sent"
+	}
+	fmt.Fprintf(&b, "%s  %s, %s, %s; %s packets, %s\n\n", s.paint(bold, strings.Join(names, ", ")), t.Hook, what,
+		v.Past.Round(time.Second), count(t.Packets), Size(int64(t.Bytes)))
+	b.WriteString(s.table(countHead(v), countRows(t, v), 2))
+	if len(t.Ports) > 0 {
+		rows := make([][]string, 0, len(t.Ports))
+		for _, p := range t.Ports {
+			port := p.Proto + "/" + strconv.Itoa(int(p.Port))
+			if p.Last != 0 {
+				port += "-" + strconv.Itoa(int(p.Last))
+			}
+			rows = append(rows, []string{port, p.Service, count(p.Packets), Size(int64(p.Bytes))})
+		}
+		b.WriteByte('\n')
+		b.WriteString(s.table([]string{"PORT", "SERVICE", "PACKETS", "BYTES"}, rows, 2))
+	}
+	if len(t.Interfaces) > 1 {
+		var rows [][]string
+		for _, i := range t.Interfaces {
+			rows = append(rows, []string{Escape(i.Name), count(i.Packets), Size(int64(i.Bytes)), count(i.InPackets), count(i.OutPackets)})
+		}
+		b.WriteByte('\n')
+		b.WriteString(s.table([]string{"INTERFACE", "PACKETS", "BYTES", "IN", "OUT"}, rows, 1))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func countHead(v CountView) []string {
+	head := []string{"SERVICE", "PHASE"}
+	if v.Rates != nil {
+		head = append(head, "PACKETS/S")
+	}
+	head = append(head, "PACKETS", "BYTES", "SHARE", "IN", "OUT")
+	if v.Recent != nil {
+		head = append(head, "RECENT")
+	}
+	return head
+}
+
+func countRows(t *counter.Totals, v CountView) (rows [][]string) {
+	add := func(id, phase string, c counter.Count) {
+		row := []string{id, phase}
+		if v.Rates != nil {
+			row = append(row, count(uint64(v.Rates[id]+0.5)))
+		}
+		share := 0.0
+		if t.Packets > 0 {
+			share = 100 * float64(c.Packets) / float64(t.Packets)
+		}
+		row = append(row, count(c.Packets), Size(int64(c.Bytes)), fmt.Sprintf("%.1f %%", share), count(c.InPackets), count(c.OutPackets))
+		if v.Recent != nil {
+			row = append(row, spark(v.Recent[id]))
+		}
+		rows = append(rows, row)
+	}
+	services := slices.Clone(t.Services)
+	slices.SortStableFunc(services, func(a, b counter.ServiceCount) int {
+		switch first, second := a.Phase == v.Phase, b.Phase == v.Phase; {
+		case first == second:
+			return 0
+		case first:
+			return -1
+		}
+		return 1
+	})
+	for _, x := range services {
+		add(x.ID, x.Phase, x.Count)
+	}
+	for _, x := range []struct {
+		name string
+		c    counter.Count
+	}{{string(counter.Other), t.Other}, {string(counter.Fragments), t.Fragments}, {string(counter.Undecodable), t.Undecodable}} {
+		if x.c.Packets > 0 || x.name == string(counter.Other) {
+			add(x.name, "", x.c)
+		}
+	}
+	return rows
+}
+
+// spark draws numbers as bars, the largest full.
+func spark(n []uint64) string {
+	if len(n) == 0 {
+		return ""
+	}
+	bars := []rune("▁▂▃▄▅▆▇█")
+	most := max(slices.Max(n), 1)
+	var b strings.Builder
+	for _, x := range n {
+		b.WriteRune(bars[int(x*uint64(len(bars)-1)/most)])
+	}
+	return b.String()
+}
+
+// Comparison prints one capture counted twice.
+func Comparison(w io.Writer, c *counter.Comparison, s Style) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s frames counted in the kernel and in Go", count(c.Frames))
+	if c.LeftOut > 0 {
+		fmt.Fprintf(&b, "; %s left out: not Ethernet, or too short for a test run", count(c.LeftOut))
+	}
+	b.WriteString("\n\n")
+	inGo := map[string]counter.Count{
+		string(counter.Other): c.Go.Other, string(counter.Fragments): c.Go.Fragments, string(counter.Undecodable): c.Go.Undecodable,
+	}
+	phases := map[string]string{}
+	var ids []string
+	for _, list := range [][]counter.ServiceCount{c.Kernel.Services, c.Go.Services} {
+		for _, x := range list {
+			if _, ok := phases[x.ID]; !ok {
+				phases[x.ID] = x.Phase
+				ids = append(ids, x.ID)
+			}
+		}
+	}
+	inKernel := map[string]counter.Count{
+		string(counter.Other): c.Kernel.Other, string(counter.Fragments): c.Kernel.Fragments, string(counter.Undecodable): c.Kernel.Undecodable,
+	}
+	for _, x := range c.Kernel.Services {
+		inKernel[x.ID] = x.Count
+	}
+	for _, x := range c.Go.Services {
+		inGo[x.ID] = x.Count
+	}
+	var rows [][]string
+	for _, id := range append(ids, string(counter.Other), string(counter.Fragments), string(counter.Undecodable)) {
+		k, g := inKernel[id], inGo[id]
+		note := "equal"
+		if k != g {
+			note = s.paint(red, "DIFFERENT")
+		}
+		rows = append(rows, []string{id, phases[id], note, count(k.Packets), count(g.Packets), count(k.Bytes), count(g.Bytes)})
+	}
+	b.WriteString(s.table([]string{"SERVICE", "PHASE", "", "KERNEL PACKETS", "GO PACKETS", "KERNEL BYTES", "GO BYTES"}, rows, 3))
+	for _, d := range c.Differing {
+		fmt.Fprintf(&b, "frame %d: kernel %s, Go %s\n", d.Frame, d.Kernel, d.Go)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

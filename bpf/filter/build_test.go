@@ -249,3 +249,48 @@ func TestBuildRefusals(t *testing.T) {
 		}
 	}
 }
+
+// What is built is for tcpdump: it takes every text, and makes a program of it
+// that keeps the same frames. Ours for the crib is as long as its own, and for
+// the provisioning phase at most 1.2 times.
+func TestBuildForTcpdump(t *testing.T) {
+	if _, err := askTcpdump("ip", capture.LinkEthernet); err != nil {
+		t.Skipf("no oracle: %v", err)
+	}
+	all := frames(t, 8, capture.LinkEthernet, 1500)
+	var n tally
+	check := func(name string, r *Request, limit float64) {
+		t.Helper()
+		f, err := Build(r)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			return
+		}
+		want, refused := askTcpdump(f.Text, capture.LinkEthernet)
+		if refused != nil {
+			t.Errorf("%s: tcpdump refuses %q: %v", name, f.Text, refused)
+			return
+		}
+		compare(t, f.Text, capture.LinkEthernet, want, nil, all, &n)
+		got := must(Compile(f.Expr, Ethernet))
+		if float64(len(got)) > limit*float64(len(want)) {
+			t.Errorf("%s: got %d instructions, libpcap has %d", name, len(got), len(want))
+		}
+	}
+	for _, name := range CribNames() {
+		r := request(name)
+		r.Racks, r.Regions = []netip.Addr{rackAddr}, []netip.Addr{regionAddr}
+		check(name, r, 1)
+	}
+	for _, p := range catalog.Phases() {
+		for _, complete := range []bool{false, true} {
+			check(string(p), &Request{Phase: p, Complete: complete}, 1.2)
+		}
+	}
+	check("a machine", &Request{Names: []string{"dhcp", "tftp"}, Complete: true, MACs: [][6]byte{{2, 0, 0, 0, 0, 1}}}, 1.2)
+	check("a net", &Request{Phase: catalog.Provisioning, Complete: true, Nets: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}, Exclude: []string{"ssh"}}, 1.2)
+	check("a VLAN", &Request{Names: []string{"tftp"}, Complete: true, VLAN: VLANOne, VLANID: 10}, 1.2)
+	if n.expressions < 20 || n.matched == 0 {
+		t.Errorf("the sample proves nothing: %+v", n)
+	}
+}

@@ -240,3 +240,10 @@ func (l *Layout) describe(c Cell) string {
 func (l *Layout) same(a, b Cell) bool {
 	return a.Slot == b.Slot && (a.ToPort == b.ToPort || l.slots[a.Slot].Kind != PortKind)
 }
+
+// block is the number of bytes of counters of one place.
+func block(l *Layout) int { return len(l.slots) * 2 * pairSize }
+
+// stride is the number of bytes of counters of one CPU, whole cache lines so
+// that no two CPUs write to the same.
+func stride(l *Layout, places int) int { return (places*block(l) + 63) &^ 63 }

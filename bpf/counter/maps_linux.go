@@ -23,13 +23,6 @@ type maps struct {
 // rememberedFragments bounds the datagrams whose service is remembered.
 const rememberedFragments = 4096
 
-// block is the number of bytes of counters of one place.
-func block(l *Layout) int { return len(l.slots) * 2 * pairSize }
-
-// stride is the number of bytes of counters of one CPU, whole cache lines so
-// that no two CPUs write to the same.
-func stride(l *Layout, places int) int { return (places*block(l) + 63) &^ 63 }
-
 // countSize has room behind the last counter for any number that a program
 // could take from the fragments' map: the verifier knows it is below 2*maxSlots
 // and not that it is one of ours.

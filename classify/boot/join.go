@@ -191,7 +191,7 @@ func (n *Nodes) load(v *Node, x *track.Exchange, out *track.Out) {
 	if x.Op != "RRQ" || x.Subject != v.loader.file {
 		n.progress(v, x.First, out)
 	}
-	done := x.Outcome == track.Answered && (x.Complete || x.Op == "CONNECT" && x.Bytes > 0 || x.Op == "NFS")
+	done := x.Outcome == track.Answered && (x.Complete && x.Op != "WRQ" || x.Op == "CONNECT" && x.Bytes > 0 || x.Op == "NFS")
 	if !done {
 		return
 	}

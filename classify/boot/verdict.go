@@ -50,7 +50,7 @@ func Judge(v *Node, findings []*finding.Finding, end capture.Time, s *site.Site)
 func rootCause(v *Node, findings []*finding.Finding) *finding.Finding {
 	var root *finding.Finding
 	for _, f := range findings {
-		if f.Rule.Rank == 0 || f.Severity < finding.Warning || v.recovered(f) {
+		if f.Rule.Rank == 0 || f.Severity < finding.Warning || v.recovered(f) || v.besideTheBoot(f) {
 			continue
 		}
 		if root == nil || worse(f, root) {
@@ -61,13 +61,27 @@ func rootCause(v *Node, findings []*finding.Finding) *finding.Finding {
 }
 
 func worse(a, b *finding.Finding) bool {
-	if a.Rule.Rank != b.Rule.Rank {
-		return a.Rule.Rank < b.Rule.Rank
-	}
 	if a.Severity != b.Severity {
 		return a.Severity > b.Severity
 	}
+	if a.Rule.Rank != b.Rule.Rank {
+		return a.Rule.Rank < b.Rule.Rank
+	}
 	return a.First < b.First
+}
+
+// besideTheBoot reports whether f is about a connection to a service that is no
+// stage of a boot, of a machine that was not seen booting: a file share that a
+// running system does not reach stops no boot.
+func (n *Node) besideTheBoot(f *finding.Finding) bool {
+	if n.loaded || f.Rule.Rank < finding.RankRoot {
+		return false
+	}
+	s := n.stepOf(f)
+	if s == nil { // before the machine was known to boot
+		return len(n.Steps) > 0 && f.Last < n.Steps[0].First
+	}
+	return s.Op == "CONNECT" && s.Stage == track.StageUnknown
 }
 
 // stepOf is the step that f is about: the one that has the last frame of its
@@ -110,6 +124,9 @@ func (n *Node) delivered() bool {
 		}
 		if s.Outcome != track.Answered || s.Op == "RRQ" && !s.Complete {
 			return false
+		}
+		if l := s.Lease; l != nil && l.BootInfo && l.Kind.Boots() {
+			return false // a loader that was told what to load, and has not begun
 		}
 		break
 	}
@@ -183,9 +200,25 @@ func (n *Node) history() string {
 		seen[s.Stage] = true
 	}
 	if len(parts) == 0 {
-		return "nothing was answered in this capture"
+		return n.begun()
 	}
 	return strings.Join(parts, ", ")
+}
+
+// begun is the history of a node that got nothing to the end.
+func (n *Node) begun() string {
+	for i := len(n.Steps) - 1; i >= 0; i-- {
+		s := &n.Steps[i]
+		switch {
+		case s.Op == "WRQ" && s.Complete:
+			return fmt.Sprintf("wrote %q by TFTP", s.Subject)
+		case (s.Op == "RRQ" || s.Op == "WRQ") && s.Bytes > 0:
+			return fmt.Sprintf("%q by TFTP under way", s.Subject)
+		case s.Op == "DISCOVER" && s.Outcome == track.Answered && s.Lease != nil && !s.Lease.Addr.IsZero():
+			return fmt.Sprintf("%s offered by %s", s.Lease.Addr, s.Server.Addr)
+		}
+	}
+	return "nothing was answered in this capture"
 }
 
 // ArchName names the node's architecture, empty when the client did not say.

@@ -25,6 +25,12 @@ func open(x track.Exchange) track.Exchange {
 	return x
 }
 
+func wrote(file string, first, last float64) track.Exchange {
+	x := loaded(file, first, last)
+	x.Op = "WRQ"
+	return x
+}
+
 // Outcomes of boots without a finding.
 func TestOutcome(t *testing.T) {
 	boots := func() *world { return newWorld().firmware(0, pxe, "x").do(loaded("x", 2, 3)) }
@@ -45,6 +51,8 @@ func TestOutcome(t *testing.T) {
 		{"the capture ends before the load", newWorld().firmware(0, pxe, "x"), 10, boot.InProgress, `a TFTP read request for "x" to 10.0.0.2`},
 		{"the last request is not answered, and no rule says so", boots().do(unanswered("kernel", 4, 10)), 100, boot.Unknown, "OACK or the first DATA block from 10.0.0.2"},
 		{"a lease that nobody used", newWorld().firmware(0, pxe, "x"), 100, boot.Unknown, `a TFTP read request for "x" to 10.0.0.2`},
+		{"a loader is told what to load, and the capture ends", boots().firmware(4, ipxe, "http://10.0.0.2/menu"), 10, boot.InProgress, `a request for "http://10.0.0.2/menu"`},
+		{"a file written, nothing loaded", newWorld().do(wrote("dump", 1, 2)), 100, boot.Unknown, ""},
 		{"it starts again and looks for a server", boots().do(discover(pxe, track.Unanswered, 90, 95, 1)), 99, boot.InProgress, "a DHCPOFFER"},
 		{"a connection is refused, and no rule says so", boots().do(track.Exchange{Stage: track.StageHTTP, Op: "CONNECT", Outcome: track.Refused, Reason: "RST", Server: rack, First: at(4), Last: at(4)}), 100,
 			boot.Unknown, "SYN, ACK from 10.0.0.2 that accepts"},
@@ -154,6 +162,40 @@ func TestVerdictText(t *testing.T) {
 		f := &finding.Finding{Rule: c.rule, Severity: finding.Error, Server: finding.Endpoint{Addr: wire.MustAddr("10.0.0.2")}, Node: nodeA, First: at(400), Last: at(450)}
 		if got := boot.Judge(w.node(t, nodeA), []*finding.Finding{f}, at(500), site.Default()); got.Next != c.want {
 			t.Errorf("%s: got %q, want %q", c.rule.ID, got.Next, c.want)
+		}
+	}
+}
+
+// What is beside the boot stops none; an error comes before a warning.
+func TestRootCauseIsOfTheBoot(t *testing.T) {
+	connect := track.Exchange{Stage: track.StageUnknown, Op: "CONNECT", Service: "smb", Subject: "10.9.9.9:445", Outcome: track.Unanswered,
+		Server: finding.Endpoint{Addr: wire.MustAddr("10.9.9.9")}, First: at(20), Last: at(30)}
+	share := func(first, last float64) *finding.Finding {
+		return &finding.Finding{Rule: &finding.Rule{ID: "tcp-syn-unanswered", Rank: finding.RankRoot, Absence: true}, Severity: finding.Error,
+			Server: connect.Server, Node: nodeA, First: at(first), Last: at(last)}
+	}
+	running := func() *world { return newWorld().do(acked(os, 5, lease(os, ""))) }
+	warning := &finding.Finding{Rule: &finding.Rule{ID: "dhcp-no-boot-info", Rank: finding.RankOffer}, Severity: finding.Warning, Node: nodeA, First: at(50), Last: at(60)}
+	silent := &finding.Finding{Rule: &finding.Rule{ID: "proxydhcp-4011-no-answer", Rank: finding.RankProxy, Absence: true}, Severity: finding.Error, Node: nodeA, First: at(10), Last: at(20)}
+	for _, c := range []struct {
+		name string
+		w    *world
+		list []*finding.Finding
+		want string
+	}{
+		{"a running machine misses a file share", running().do(connect), []*finding.Finding{share(20, 30)}, ""},
+		{"before it was seen at all", running(), []*finding.Finding{share(0, 3)}, ""},
+		{"a machine that boots needs it", newWorld().firmware(0, pxe, "x").do(loaded("x", 2, 3)).do(connect), []*finding.Finding{share(20, 30)}, "tcp-syn-unanswered"},
+		{"a warning of an earlier stage", newWorld().do(discover(pxe, track.Answered, 0, 1, 1)), []*finding.Finding{warning, silent}, "proxydhcp-4011-no-answer"},
+		{"the warning alone", newWorld().do(discover(pxe, track.Answered, 0, 1, 1)), []*finding.Finding{warning}, "dhcp-no-boot-info"},
+	} {
+		got := boot.Judge(c.w.node(t, nodeA), c.list, at(500), site.Default())
+		id := ""
+		if got.Root != nil {
+			id = got.Root.Rule.ID
+		}
+		if id != c.want {
+			t.Errorf("%s: got root cause %q, want %q", c.name, id, c.want)
 		}
 	}
 }

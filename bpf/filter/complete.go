@@ -94,6 +94,9 @@ func (b *builder) tell(want []selected) {
 	if len(b.MACs) > 0 {
 		b.warn("mac-routed", "behind a router frames carry the router's MAC address", "use --host as well, or capture on the machine's own segment")
 	}
+	if len(b.MACs) > 0 && !b.Complete {
+		b.warn("mac-broadcast", "DHCP replies that are broadcast, or pass a relay, have the machine's MAC address inside only", "add --complete, and name dhcp")
+	}
 	if len(b.Hosts)+len(b.Nets) > 0 && slices.ContainsFunc(want, func(s selected) bool { return unaddressed(s.Service) }) {
 		b.warn("no-address", "DHCP and link protocols are kept whatever the addresses: a booting machine has none yet", "narrow them with --mac")
 	}

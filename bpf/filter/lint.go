@@ -71,10 +71,12 @@ func Lint(text string) (*Report, error) {
 			if counts[i] == len(s.frames) {
 				continue
 			}
+			if s.tagged && counts[i] >= counts[0] {
+				continue // lost without a tag as well
+			}
 			f := Finding{ID: s.id, Text: fmt.Sprintf("keeps %d of %d packets of %s: %s", counts[i], len(s.frames), s.name, s.why), Do: s.do}
-			if counts[i] == 0 && s.id == "plain" && usesLayers(e.root) {
-				f.ID, f.Text = "vlan-order", fmt.Sprintf("keeps 0 of %d packets of %s: 'vlan' moves the offsets of all that stands to its right, even behind 'or'", len(s.frames), s.name)
-				f.Do = "put the untagged case first: A or (vlan and A)"
+			if i == 0 {
+				e.explainLoss(&f, s, counts[0])
 			}
 			for _, p := range s.frames {
 				if !match(p.data, len(p.data)) {
@@ -90,6 +92,33 @@ func Lint(text string) (*Report, error) {
 			Do: "if it is for one of these, build it: pxescope filter tftp"})
 	}
 	return r, nil
+}
+
+// explainLoss says why even the plain form of a conversation is lost in part.
+func (e *Expr) explainLoss(f *Finding, s sample, kept int) {
+	switch {
+	case kept == 0 && orAfterLayer(e.root):
+		f.ID, f.Text = "vlan-order", fmt.Sprintf("keeps 0 of %d packets of %s: 'vlan' moves the offsets of all that stands to its right, even behind 'or'", len(s.frames), s.name)
+		f.Do = "put the untagged case first: A or (vlan and A)"
+	case kept == 0 && usesLayers(e.root):
+		f.ID, f.Text = "tagged-only", fmt.Sprintf("keeps 0 of %d packets of %s without a tag: 'vlan' asks for one", len(s.frames), s.name)
+		f.Do = "if untagged frames count too: A or (vlan and A)"
+	case s.id == "plain" && s.name == "DHCP" && len(addresses(e.root, nil)) > 0:
+		f.ID, f.Text = "no-address", fmt.Sprintf("keeps %d of %d packets of DHCP: a machine without an address asks from 0.0.0.0 to 255.255.255.255", kept, len(s.frames))
+		f.Do = "pxescope filter dhcp --host ADDRESS keeps DHCP whatever the addresses"
+	}
+}
+
+// orAfterLayer reports whether an alternative stands to the right of a word
+// that moves offsets.
+func orAfterLayer(n node) bool {
+	switch n := n.(type) {
+	case joined:
+		return n.or && usesLayers(n.l) || orAfterLayer(n.l) || orAfterLayer(n.r)
+	case not:
+		return orAfterLayer(n.x)
+	}
+	return false
 }
 
 // precedence finds 'and' behind 'or' on one level: it takes all to its left.

@@ -53,7 +53,10 @@ func TestLint(t *testing.T) {
 		{"port 80 or (host 10.0.0.1 and udp)", nil, []string{"precedence"}},
 		{"tcp dst port 80", []string{"plain"}, nil},
 		{"tcp port 80", []string{"vlan"}, []string{"plain"}},
-		{"udp port 68 and host 192.168.5.1", []string{"plain"}, nil}, // a client without an address
+		{"udp port 68 and host 192.168.5.1", []string{"no-address"}, []string{"plain"}}, // a client without an address
+		{"host 192.168.5.1", []string{"no-address", "vlan"}, []string{"plain"}},
+		{"vlan 30 and udp port 69", []string{"tagged-only"}, []string{"vlan-order", "plain", "vlan"}},
+		{"ether host 52:54:00:aa:bb:cc", []string{"plain"}, []string{"vlan", "priority-tag", "qinq"}}, // the tag changes nothing
 		{"tcp port 4999", []string{"nothing"}, nil},
 		{"len > 0", nil, []string{"plain", "vlan", "qinq", "fragments", "tftp-data", "nothing"}},
 	} {

@@ -15,6 +15,7 @@ type sample struct {
 	why    string
 	do     string
 	frames []sampleFrame
+	tagged bool // the first of its family, with tags
 }
 
 type sampleFrame struct {
@@ -58,13 +59,13 @@ func forms(name string, frames []sampleFrame) []sample {
 }
 
 func formsOf(id, name, why, do string, frames []sampleFrame) []sample {
-	out := []sample{{id, name, why, do, frames}}
+	out := []sample{{id: id, name: name, why: why, do: do, frames: frames}}
 	const vlan = "'port', 'host' and protocols look at untagged frames only"
 	const fix = "A or (vlan and A), or: pxescope filter NAME --vlan any"
 	return append(out,
-		sample{"vlan", name + " in a VLAN", vlan, fix, tagged(frames, 30)},
-		sample{"priority-tag", name + " with a priority tag (VLAN 0)", vlan, fix, tagged(frames, 0)},
-		sample{"qinq", name + " in a VLAN inside a VLAN (QinQ)", "a second tag needs a second 'vlan'", "A or (vlan and (A or (vlan and A)))", tagged(frames, 30, 100)})
+		sample{"vlan", name + " in a VLAN", vlan, fix, tagged(frames, 30), true},
+		sample{"priority-tag", name + " with a priority tag (VLAN 0)", vlan, fix, tagged(frames, 0), true},
+		sample{"qinq", name + " in a VLAN inside a VLAN (QinQ)", "a second tag needs a second 'vlan'", "A or (vlan and (A or (vlan and A)))", tagged(frames, 30, 100), true})
 }
 
 func tagged(frames []sampleFrame, tags ...uint16) []sampleFrame {
@@ -94,7 +95,7 @@ func leaseSample(rack, node synth.Host) []sampleFrame {
 
 func proxySample(rack, node synth.Host) sample {
 	body := make([]byte, 300)
-	return sample{"proxydhcp", "the boot server's dialog on port 4011", "it belongs to DHCP and has its own port", "pxescope filter dhcp proxydhcp", []sampleFrame{
+	return sample{id: "proxydhcp", name: "the boot server's dialog on port 4011", why: "it belongs to DHCP and has its own port", do: "pxescope filter dhcp proxydhcp", frames: []sampleFrame{
 		{"DHCPREQUEST to the boot server, port 4011", synth.UDP(node, rack, 4011, 4011, body)},
 		{"DHCPACK from port 4011", synth.UDP(rack, node, 4011, 4011, body)},
 	}}

@@ -10,6 +10,10 @@ import (
 func (w *writer) ip4() {
 	left := w.left()
 	w.here("ip4")
+	if w.p.hook.packetPointers() {
+		w.plain4()
+		w.here("ip4_any")
+	}
 	w.need(20, "undecodable")
 	w.load(asm.R1, 0, asm.Byte)
 	w.add(
@@ -71,6 +75,34 @@ func (w *writer) ip4() {
 		asm.StoreMem(fp, fragKind, asm.R0, asm.DWord),
 	)
 	w.jump("ip4_payload")
+}
+
+// plain4 is the short way for nearly every packet: IPv4 without options, not a
+// fragment, with UDP or TCP ports. Anything else goes the long way.
+func (w *writer) plain4() {
+	w.need(24, "ip4_any")
+	w.load(asm.R1, 0, asm.Byte)
+	w.load(asm.R2, 6, asm.Half)
+	w.load(asm.R3, 2, asm.Half)
+	w.load(proto, 9, asm.Byte)
+	w.add(
+		asm.JNE.Imm(asm.R1, 0x45, "ip4_any"),
+		asm.And.Imm(asm.R2, w.raw(0x3fff)), // more fragments, offset
+		asm.JNE.Imm(asm.R2, 0, "ip4_any"),
+		host(asm.R3),
+		asm.JLT.Imm(asm.R3, 24, "ip4_any"),
+		asm.JEq.Imm(proto, protoUDP, "plain_udp"),
+		asm.JNE.Imm(proto, protoTCP, "ip4_any"),
+		asm.Add.Imm(at, 20),
+		asm.Mov.Imm(proto, 0),
+	)
+	w.jump("ports_here")
+	w.here("plain_udp")
+	w.add(
+		asm.Add.Imm(at, 20),
+		asm.Mov.Imm(proto, tableUDP),
+	)
+	w.jump("ports_here")
 }
 
 // ip6 reads an IPv6 header (RFC 8200 section 3).
@@ -151,6 +183,7 @@ func (w *writer) ports() {
 	w.here("ports")
 	w.add(asm.JLT.Imm(w.left(), 4, "short"))
 	w.need(4, "short")
+	w.here("ports_here")
 	w.load(asm.R2, 0, asm.Half) // source port
 	w.load(asm.R3, 2, asm.Half) // destination port
 	w.add(

@@ -22,6 +22,7 @@ import (
 //	slot = service of the type (an ARP packet has to be whole), or other
 //
 //	ip4:
+//	(the plain case first, not for sockets: no options, no fragment, UDP or TCP: to the ports)
 //	need 20; version 4, header length hl >= 20, total length 0 or >= hl
 //	left = total length ? total length - hl : plenty
 //	if fragment: key = src, dst, id, protocol; later fragment: goto later; first = true

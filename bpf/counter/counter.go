@@ -7,6 +7,10 @@ type Config struct {
 	Catalog    *catalog.Catalog // nil: catalog.Default()
 	Hook       Hook             // "": TCX where the kernel has it, else Socket
 	Interfaces []string
+	// Pin, if set, is a directory of a BPF file system. A counter that is pinned
+	// there is read, and no interface may be named; else one is made and keeps
+	// counting after Close, until the directory is removed.
+	Pin string
 }
 
 func (c *Config) layout() (*Layout, error) {

@@ -31,6 +31,21 @@ func Open(c Config) (*Counter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Pin != "" {
+		if pinnedAt(c.Pin) {
+			if len(c.Interfaces) > 0 {
+				return nil, &Error{fmt.Errorf("%s holds a counter already", c.Pin),
+					"name no interface to read it, or end it: rm -r " + c.Pin}
+			}
+			return openPinned(l, c.Pin)
+		}
+		if err := checkPin(c.Pin); err != nil {
+			return nil, err
+		}
+	}
+	if len(c.Interfaces) == 0 {
+		return nil, &Error{errors.New("no interface given, and no counter is pinned"), "name interfaces; 'ip -br link' lists them"}
+	}
 	ifaces, err := interfaces(c.Interfaces)
 	if err != nil {
 		return nil, err
@@ -40,10 +55,17 @@ func Open(c Config) (*Counter, error) {
 		hook = TCX
 	}
 	n, err := open(l, hook, ifaces)
-	if c.Hook == "" && errors.Is(err, ErrUnsupported) {
+	if c.Hook == "" && c.Pin == "" && errors.Is(err, ErrUnsupported) {
 		n, err = open(l, Socket, ifaces)
 	}
-	return n, err
+	if err != nil || c.Pin == "" {
+		return n, err
+	}
+	if err := n.pin(c.Pin); err != nil {
+		n.Close()
+		return nil, err
+	}
+	return n, nil
 }
 
 func open(l *Layout, hook Hook, ifaces []net.Interface) (*Counter, error) {
@@ -100,6 +122,7 @@ func (c *Counter) attach(ifc net.Interface, n int) error {
 	return c.attachSocket(ifc, n)
 }
 
+// Hook is where the counter sits.
 func (c *Counter) Hook() Hook { return c.hook }
 
 // Read is what was counted since Open. It may run while packets are counted:
@@ -112,7 +135,7 @@ func (c *Counter) Read() (*Totals, error) {
 	return c.m.layout.totals(c.hook, c.names, counts), nil
 }
 
-// Close takes the programs off the interfaces.
+// Close takes the programs off the interfaces, unless they are pinned.
 func (c *Counter) Close() error {
 	var errs []error
 	for _, x := range c.attached {

@@ -227,3 +227,76 @@ func extended(src, dst synth.Host) []byte {
 	ext = append(ext, make([]byte, 12)...)
 	return synth.IP{}.Datagram(src, dst, 0, append(ext, udp...))
 }
+
+// A pinned counter goes on after Close, a later run reads it, and removing the
+// directory takes it off: XDP has room for one, so another can be attached.
+func TestPin(t *testing.T) {
+	layout := testLayout(t)
+	l := newLab(t)
+	dir := t.TempDir()
+	if err := unix.Mount("bpf", dir, "bpf", 0, ""); err != nil {
+		privileged(t, err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	open := func(c Config) (n *Counter, err error) {
+		l.in(l.near, func() error {
+			n, err = Open(c)
+			return nil
+		})
+		return n, err
+	}
+	pin := dir + "/counter"
+	c, err := open(Config{Hook: XDPGeneric, Interfaces: []string{"veth0"}, Pin: pin})
+	privileged(t, err)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	frames := traffic(layout, 1)
+	l.send(l.far, frames)
+	if _, err := open(Config{Hook: XDPGeneric, Interfaces: []string{"veth0"}, Pin: pin}); err == nil {
+		t.Error("got no error for an interface beside a pinned counter")
+	}
+	if _, err := open(Config{Pin: pin, Catalog: listedCatalog(t)}); err == nil {
+		t.Error("got no error for another catalog")
+	}
+	c, err = open(Config{Pin: pin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	want := expect(layout, XDPGeneric, frames, nil)
+	got, err := c.Read()
+	for end := time.Now().Add(5 * time.Second); err == nil && got.Packets < want.Packets && time.Now().Before(end); {
+		got, err = c.Read()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareTotals(t, got, want)
+	if _, err := open(Config{Hook: XDPGeneric, Interfaces: []string{"veth0"}}); err == nil {
+		t.Error("got no error for a second XDP program")
+	}
+	if err := os.RemoveAll(pin); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); ; {
+		n, err := open(Config{Hook: XDPGeneric, Interfaces: []string{"veth0"}})
+		if err == nil {
+			n.Close()
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("after removing the pins: %v", err)
+		}
+	}
+	if _, err := open(Config{Hook: TCX, Interfaces: []string{"veth0"}, Pin: t.TempDir() + "/counter"}); err == nil {
+		t.Error("got no error for a directory that is in no BPF file system")
+	}
+	if _, err := open(Config{Hook: Socket, Interfaces: []string{"veth0"}, Pin: pin}); err == nil || pinnedAt(pin) {
+		t.Errorf("got %v for a pinned socket filter, want an error and nothing pinned", err)
+	}
+}

@@ -24,6 +24,7 @@ type countOptions struct {
 	output   string
 	phase    string
 	compare  string
+	pin      string
 	files    []string // --catalog
 	interval time.Duration
 	duration time.Duration
@@ -38,7 +39,7 @@ func newCount(s Streams) *cobra.Command {
 		Long: `Counts the packets of each service and port on interfaces, inside the kernel: no
 packet is copied, and line rate costs a few nanoseconds a packet. Counting ends
 with --duration, Ctrl-C or SIGTERM; however the program ends, the kernel takes
-the counter off.
+the counter off, unless --pin keeps it: then 'rm -r DIR' ends it.
 
 Each packet is in exactly one line: a service of 'pxescope catalog' by its ports,
 "other", "fragments" (of datagrams whose first fragment was not seen) or
@@ -59,12 +60,16 @@ CAP_NET_ADMIN. root has them all.`,
 		Example: `  pxescope count eth1
   pxescope count eth1 eth2 --interval 10s --format ndjson
   pxescope count eth1 --duration 1m --format json | jq '.services[]'
+  pxescope count eth1 --pin /sys/fs/bpf/pxescope --duration 1s
+  pxescope count --pin /sys/fs/bpf/pxescope --duration 1s
   pxescope count --compare boot.pcap`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case o.compare != "" && len(args) > 0:
 				return usage("--compare counts a file: name no interface beside it")
-			case o.compare == "" && len(args) == 0:
+			case o.compare != "" && o.pin != "":
+				return usage("--compare attaches nothing: there is nothing to --pin")
+			case o.compare == "" && o.pin == "" && len(args) == 0:
 				return &statusError{status: ExitUsage, err: errors.New("no interface given"),
 					hint: "name interfaces: pxescope count eth1; 'ip -br link' lists them"}
 			}
@@ -80,6 +85,7 @@ CAP_NET_ADMIN. root has them all.`,
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE` instead of standard output")
 	f.DurationVar(&o.interval, "interval", time.Second, "`TIME` between two lines of ndjson, or two updates of a terminal")
 	f.DurationVar(&o.duration, "duration", 0, "stop after this `TIME`; 0: on Ctrl-C")
+	f.StringVar(&o.pin, "pin", "", "keep counting after the end: pin in `DIR` of a BPF file system; without IFACE, read what is pinned there")
 	f.StringVar(&o.phase, "phase", string(catalog.Provisioning), "list services of this `PHASE` first")
 	f.StringVar(&o.compare, "compare", "", "count the frames of a capture `FILE` in the kernel and in Go, and show both")
 	f.StringSliceVar(&o.files, "catalog", nil, "add or override services from a YAML `FILE` (repeatable)")
@@ -107,7 +113,7 @@ func (o *countOptions) check() error {
 
 func (o *countOptions) config(args []string) (counter.Config, error) {
 	c, err := catalogWith(o.files)
-	cfg := counter.Config{Catalog: c, Interfaces: args}
+	cfg := counter.Config{Catalog: c, Interfaces: args, Pin: o.pin}
 	if o.attach != "auto" {
 		cfg.Hook = counter.Hook(o.attach)
 	}

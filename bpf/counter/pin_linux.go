@@ -1,0 +1,137 @@
+package counter
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// A pinned counter is a directory of a BPF file system: the counters, what
+// they are (meta), and the links that keep the programs attached. Removing the
+// directory ends it.
+const (
+	pinCounts = "counts"
+	pinMeta   = "meta"
+	metaSize  = 4096
+)
+
+// meta is what a later run needs to read pinned counters, as JSON.
+type meta struct {
+	Hook   Hook     `json:"hook"`
+	Names  []string `json:"names"`
+	CPUs   int      `json:"cpus"`
+	Layout string   `json:"layout"` // digest: another catalog numbers its slots otherwise
+}
+
+func (l *Layout) digest() string {
+	b, err := json.Marshal(l.slots)
+	if err != nil {
+		panic(err) // slots hold strings and numbers
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(b))
+}
+
+// pinnedAt reports whether a counter is pinned in dir.
+func pinnedAt(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, pinMeta))
+	return err == nil
+}
+
+// checkPin reports why dir cannot take pins.
+func checkPin(dir string) error {
+	var fsys unix.Statfs_t
+	at := filepath.Dir(filepath.Clean(dir))
+	if err := unix.Statfs(at, &fsys); err != nil {
+		return fmt.Errorf("pin in %s: %w", dir, err)
+	}
+	if uint32(fsys.Type) != unix.BPF_FS_MAGIC {
+		return &Error{fmt.Errorf("%s is no BPF file system: %w", at, ErrUnsupported),
+			"mount -t bpf bpf /sys/fs/bpf, then --pin /sys/fs/bpf/pxescope"}
+	}
+	return nil
+}
+
+// pin makes the counter outlive the process.
+func (c *Counter) pin(dir string) (err error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("pin: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(dir)
+		}
+	}()
+	b, err := json.Marshal(meta{c.hook, c.names, c.m.cpus, c.m.layout.digest()})
+	if err != nil {
+		return err
+	}
+	if len(b) > metaSize {
+		return fmt.Errorf("pin: %d interfaces are too many", len(c.names))
+	}
+	value := make([]byte, metaSize)
+	copy(value, b)
+	m, err := ebpf.NewMap(&ebpf.MapSpec{
+		Name: "pxe_meta", Type: ebpf.Array, KeySize: 4, ValueSize: metaSize, MaxEntries: 1,
+		Contents: []ebpf.MapKV{{Key: uint32(0), Value: value}},
+	})
+	if err != nil {
+		return fmt.Errorf("pin: %w", err)
+	}
+	defer m.Close()
+	for i, x := range c.attached {
+		l, ok := x.(link.Link)
+		if !ok {
+			return &Error{fmt.Errorf("a socket filter ends with its process and cannot be pinned: %w", ErrUnsupported), "use --attach tcx (Linux 6.6) or xdp"}
+		}
+		if err := l.Pin(filepath.Join(dir, fmt.Sprintf("link-%d", i))); err != nil {
+			return fmt.Errorf("pin: %w", err)
+		}
+	}
+	if err := c.m.counts.Pin(filepath.Join(dir, pinCounts)); err != nil {
+		return fmt.Errorf("pin: %w", err)
+	}
+	// The last one: with it the counter is there for others.
+	if err := m.Pin(filepath.Join(dir, pinMeta)); err != nil {
+		return fmt.Errorf("pin: %w", err)
+	}
+	return nil
+}
+
+// openPinned reads what an earlier run pinned.
+func openPinned(l *Layout, dir string) (*Counter, error) {
+	m, err := ebpf.LoadPinnedMap(filepath.Join(dir, pinMeta), &ebpf.LoadPinOptions{ReadOnly: true})
+	if err != nil {
+		return nil, explain(fmt.Errorf("open the pinned counter: %w", err), TCX, "")
+	}
+	defer m.Close()
+	value := make([]byte, metaSize)
+	if err := m.Lookup(uint32(0), value); err != nil {
+		return nil, fmt.Errorf("open the pinned counter: %w", err)
+	}
+	var x meta
+	if err := json.Unmarshal(bytes.TrimRight(value, "\x00"), &x); err != nil {
+		return nil, fmt.Errorf("open the pinned counter: %w", err)
+	}
+	if x.Layout != l.digest() {
+		return nil, &Error{fmt.Errorf("the counter in %s was made with another catalog", dir),
+			"read it with the pxescope and the --catalog that made it, or end it: rm -r " + dir}
+	}
+	c := &Counter{hook: x.Hook, names: x.Names, m: &maps{layout: l, cpus: x.CPUs, places: 2 * len(x.Names)}}
+	if c.m.counts, err = ebpf.LoadPinnedMap(filepath.Join(dir, pinCounts), &ebpf.LoadPinOptions{ReadOnly: true}); err != nil {
+		return nil, fmt.Errorf("open the pinned counter: %w", err)
+	}
+	if int(c.m.counts.ValueSize()) != c.m.countSize() {
+		c.Close()
+		return nil, errors.Join(fmt.Errorf("the counters in %s are of another version", dir), fs.ErrInvalid)
+	}
+	return c, nil
+}

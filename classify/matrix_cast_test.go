@@ -23,7 +23,6 @@ var (
 	node2     = synth.NewHost(nodeMAC2, addr2)
 	gateway   = synth.NewHost("00:00:0c:00:00:01", "10.0.0.1")
 	bystander = synth.NewHost("00:25:90:00:00:99", "10.0.0.99")
-	nobody    = synth.NewHost("00:00:00:00:00:00", "")
 
 	rom    = synth.PXERom(nodeMAC)
 	uefi   = synth.UEFI(nodeMAC, 7)

@@ -20,9 +20,6 @@ var (
 	enterV4 = synth.NFSCompound(0x46, "cn01", 53, 24, 10, 9)
 )
 
-// linux6 are the gaps between the SYNs of Linux 6.
-var linux6 = []time.Duration{1030 * time.Millisecond, 1030 * time.Millisecond, 1020 * time.Millisecond}
-
 func getport(prog, vers, proto uint32) []byte {
 	return synth.PortmapGetport(0x1000+vers+proto<<8+prog<<16, prog, vers, proto)
 }

@@ -101,14 +101,6 @@ func (s *story) prove(x float64, frame []byte) *story {
 	return s.proof(func() { s.at(x, frame) })
 }
 
-// proves adds one frame at several times.
-func (s *story) proves(frame []byte, times ...float64) *story {
-	for _, x := range times {
-		s.prove(x, frame)
-	}
-	return s
-}
-
 // tick is a packet of no service: it lets time pass.
 func (s *story) tick(x float64) *story {
 	return s.at(x, synth.UDP(bystander, gateway, 5000, 5001, []byte("tick")))

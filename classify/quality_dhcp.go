@@ -46,7 +46,6 @@ type offset struct {
 }
 
 const (
-	dhcpHeader = 236 // bytes before the options, RFC 2131 section 2
 	// offsetLeast is the smallest distance of two clocks that counts, and
 	// offsetSlack how much it may vary.
 	offsetLeast = time.Second

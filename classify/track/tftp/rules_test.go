@@ -121,8 +121,6 @@ func (s *scene) miss(at float64, file string, port uint16) *scene {
 	return s.ask(file, port, at).answer(port, synth.TFTPError(1, "file not found"), at+.001)
 }
 
-var intelTimes = []float64{0, 2, 6, 12, 20, 30}
-
 // TestRules has, for each rule, what fires it, what looks alike and does not,
 // and what a poor capture leaves of it.
 func TestRules(t *testing.T) {

@@ -50,7 +50,6 @@ func (g *graph) clauses(clauses []Clause, t Target) (*decision, error) {
 	if keep == 0 {
 		keep = DefaultSnaplen
 	}
-	calcs := make(map[string]*calc)
 	build := func(beside bool) (*decision, bool, error) {
 		l, err := t.layout()
 		if err != nil {
@@ -61,7 +60,7 @@ func (g *graph) clauses(clauses []Clause, t Target) (*decision, error) {
 		tags := false
 		for _, c := range clauses {
 			// Each clause is a text of its own: vlan in one moves nothing in the next.
-			r := &resolver{layout: l, link: t.Link, calcs: calcs}
+			r := &resolver{layout: l, link: t.Link, calcs: g.calcs}
 			cond, err := r.node(c.Expr.root)
 			if err != nil {
 				return nil, false, err

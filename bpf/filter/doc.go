@@ -3,7 +3,8 @@
 //
 // Parse reads what a person types; Build makes the expression for services of
 // the catalog; Compile gives the classic BPF program for a Target, Match a Go
-// predicate for packets in hand, Lint the packets that an expression loses.
+// predicate for packets in hand, Lint the packets that an expression loses, Diff
+// a packet on which two expressions differ.
 //
 // The one invariant: what is accepted means exactly what libpcap makes of it,
 // oddities included (see precedence in parse.go, and vlan). What is not

@@ -4,6 +4,7 @@ package filter
 // are one. It has no cycles.
 type graph struct {
 	unique map[decision]*decision
+	calcs  map[string]*calc
 	order  int
 	// strict keeps tests that make no difference, for what they read: the
 	// truth tests tell by it why two programs differ.
@@ -33,7 +34,9 @@ const (
 	setX
 )
 
-func newGraph() *graph { return &graph{unique: make(map[decision]*decision)} }
+func newGraph() *graph {
+	return &graph{unique: make(map[decision]*decision), calcs: make(map[string]*calc)}
+}
 
 func (g *graph) add(d decision) *decision {
 	if have, ok := g.unique[d]; ok {

@@ -53,7 +53,8 @@ a classic filter cannot keep is told on standard error.
   pxescope filter tftp --complete --mac 52:54:00:12:34:56 --shell
   pxescope filter --expr 'udp port 69 or vlan' -ddd
   pxescope filter ntp --as iptables
-  pxescope filter lint 'udp port 69'`,
+  pxescope filter lint 'udp port 69'
+  pxescope filter diff 'udp port 69' 'port 69'`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			names := filter.CribNames()
 			for _, v := range catalog.Default().Services() {
@@ -91,7 +92,7 @@ a classic filter cannot keep is told on standard error.
 	complete(cmd, "as", filterForms...)
 	complete(cmd, "for", "file", "live")
 	complete(cmd, "vlan", "none", "any")
-	cmd.AddCommand(newFilterLint(s))
+	cmd.AddCommand(newFilterLint(s), newFilterDiff(s))
 	return cmd
 }
 

@@ -13,8 +13,16 @@ type beside struct {
 }
 
 // execute runs a program as the kernel does, metadata included, which the VM
-// of x/net/bpf refuses. TestMachines holds it against that one.
+// of x/net/bpf refuses. TestMachines holds it against that one. It is for
+// checking single packets; Matcher is many times faster.
 func execute(p []bpf.RawInstruction, pkt []byte, wireLen int, meta beside) uint32 {
+	keep, _ := run(p, pkt, wireLen, meta)
+	return keep
+}
+
+// run is execute; false where the program gave up on a packet, for a read
+// beyond its end or a division by zero.
+func run(p []bpf.RawInstruction, pkt []byte, wireLen int, meta beside) (uint32, bool) {
 	var a, x uint32
 	var m [16]uint32
 	load := func(off uint64, size uint16) (uint32, bool) {
@@ -112,9 +120,9 @@ func execute(p []bpf.RawInstruction, pkt []byte, wireLen int, meta beside) uint3
 			}
 		case 6:
 			if in.Op&0x18 == 0x10 {
-				return a
+				return a, true
 			}
-			return in.K
+			return in.K, true
 		case 7:
 			if in.Op&0x80 != 0 {
 				a = x
@@ -123,7 +131,7 @@ func execute(p []bpf.RawInstruction, pkt []byte, wireLen int, meta beside) uint3
 			}
 		}
 		if !ok {
-			return 0
+			return 0, false
 		}
 	}
 	panic("ran off the program's end")

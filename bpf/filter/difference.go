@@ -1,0 +1,258 @@
+package filter
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"golang.org/x/net/bpf"
+
+	"github.com/pxescope/pxescope/capture"
+)
+
+// A Verdict is what Diff found out about two expressions.
+type Verdict uint8
+
+const (
+	Unknown Verdict = iota // no difference was found, and none was ruled out
+	Equivalent
+	Different
+)
+
+func (v Verdict) String() string { return [...]string{"unknown", "equivalent", "different"}[v] }
+
+// A Difference is what Diff found.
+type Difference struct {
+	Verdict Verdict
+	// Witness is a packet on which the programs differ; nil unless Different.
+	Witness *Witness
+	// Short is a packet on which they differ only because it ends within its
+	// first shortPacket bytes, before all that one of them reads; nil if none was
+	// found. It does not count: a filter rejects a packet that ends before what
+	// it reads, and in which order two filters read is seldom meant.
+	Short *Witness
+	// Steps is how many decisions were looked at, of at most MaxDiffSteps for
+	// each of the two searches; Tried is how many packets were tried.
+	Steps, Tried int
+	// Why says what stood in the way of an answer; empty unless Unknown.
+	Why string
+}
+
+// A Witness is a packet that one of two filters keeps. Both programs were run
+// on it.
+type Witness struct {
+	Text string // the packet in words
+	Data []byte
+	A, B bool // who keeps it
+	// Beside is set when the outermost VLAN tag is beside the packet, as on a
+	// live Linux socket; TCI is that tag.
+	Beside bool
+	TCI    uint16
+}
+
+// MaxDiffSteps bounds each search of Diff, to about a second.
+const MaxDiffSteps = 1_000_000
+
+const (
+	// shortPacket is what a complete packet has at least, as far as a difference
+	// is concerned: link header, two tags, IP and transport header.
+	shortPacket = 96
+	// longestPacket bounds what 'len' can say.
+	longestPacket = 256 << 10
+	diffPackets   = 20_000
+)
+
+// Diff says whether two expressions keep the same packets. Neither program has
+// loops, so their paths are walked together, with what each path asks of the
+// packet: equal bytes, masks and ranges are decided exactly, arithmetic beyond
+// that is not. Where this leads to no answer, sample conversations and random
+// packets around the constants of both are tried.
+//
+// Equivalent means: on every packet of up to 256 KiB, captured whole, that holds
+// the bytes which the two look at; see Short for others. An error is an *Error
+// of the expression that has it.
+func Diff(a, b *Expr, t Target) (*Difference, error) {
+	d := &differ{g: newGraph(), target: t}
+	for i, e := range []*Expr{a, b} {
+		if err := d.add(i, e); err != nil {
+			return nil, err
+		}
+	}
+	out := &d.found
+	if d.root[0] == d.root[1] {
+		out.Verdict = Equivalent
+		return out, nil
+	}
+	if d.trySamples(a) || d.trySamples(b) {
+		return out, nil
+	}
+	s := pathSearch{differ: d}
+	s.walk(d.root[0], d.root[1], xUnset, xUnset)
+	out.Steps = s.steps
+	proved := !s.exhausted && !s.open
+	if out.Witness == nil {
+		// Where one of the two ends early for want of bytes.
+		ending := pathSearch{differ: d, ends: true}
+		ending.walk(d.root[0], d.root[1], xUnset, xUnset)
+		out.Steps += ending.steps
+	}
+	switch {
+	case out.Witness != nil:
+		return out, nil
+	case proved:
+		out.Verdict = Equivalent
+		return out, nil
+	}
+	out.Why = fmt.Sprintf("more than %d steps", MaxDiffSteps)
+	if !s.exhausted {
+		out.Why = "arithmetic that is not followed"
+	}
+	d.tryRandom(a, b)
+	return out, nil
+}
+
+// A differ holds two filters, in one graph: equal parts are the same.
+type differ struct {
+	g       *graph
+	target  Target
+	root    [2]*decision
+	program [2][]bpf.RawInstruction
+	found   Difference
+}
+
+func (d *differ) add(i int, e *Expr) error {
+	root, err := d.g.clauses([]Clause{{Expr: e}}, d.target)
+	if err != nil {
+		return err
+	}
+	d.root[i] = simplify(d.g, root)
+	// A filter that rejects everything is no program to attach, but one to compare.
+	d.program[i], err = emit(d.root[i])
+	return err
+}
+
+// try runs both programs on a packet. It reports whether the search is over.
+func (d *differ) try(data []byte, meta beside, words string) bool {
+	d.found.Tried++
+	a, allA := run(d.program[0], data, len(data), meta)
+	b, allB := run(d.program[1], data, len(data), meta)
+	if (a != 0) == (b != 0) {
+		return false
+	}
+	w := &Witness{Data: data, A: a != 0, B: b != 0, Beside: meta.vlan, TCI: meta.tci, Text: words}
+	if w.Text == "" {
+		w.Text = inWords(data, d.target.Link)
+	}
+	if !(allA && allB) && len(data) < shortPacket {
+		if d.found.Short == nil {
+			d.found.Short = w
+		}
+		return false
+	}
+	d.found.Verdict, d.found.Witness, d.found.Short = Different, w, nil
+	return true
+}
+
+// trySamples tries what is easiest to recognize: packets of network boots.
+func (d *differ) trySamples(e *Expr) bool {
+	for _, family := range samples(e) {
+		for _, s := range family {
+			for _, f := range s.frames {
+				data, meta, ok := d.place(f.data)
+				if ok && d.try(data, meta, s.name+": "+f.label) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// place is an Ethernet frame as the target has it; false where it cannot be
+// seen there.
+func (d *differ) place(f []byte) ([]byte, beside, bool) {
+	var meta beside
+	typ := uint32(f[12])<<8 | uint32(f[13])
+	tag := typ == typeVLAN
+	switch {
+	case d.target.Link == capture.LinkEthernet && d.target.Live && tag:
+		meta = beside{vlan: true, tci: uint16(f[14])<<8 | uint16(f[15])}
+		return append(append([]byte(nil), f[:12]...), f[16:]...), meta, true
+	case d.target.Link == capture.LinkEthernet:
+		return f, meta, true
+	}
+	l, err := d.target.layout()
+	if err != nil {
+		return nil, meta, false
+	}
+	head := make([]byte, l.payload)
+	switch l.media {
+	case cooked, cooked2:
+		head[l.typ], head[l.typ+1] = f[12], f[13]
+	case onlyIPv4:
+		if typ != typeIP {
+			return nil, meta, false
+		}
+	case onlyIPv6:
+		if typ != typeIPv6 {
+			return nil, meta, false
+		}
+	default:
+		if typ != typeIP && typ != typeIPv6 {
+			return nil, meta, false
+		}
+	}
+	return append(head, f[14:]...), meta, true
+}
+
+// tryRandom writes what the filters compare with to where they look for it.
+func (d *differ) tryRandom(a, b *Expr) {
+	var base [][]byte
+	var metas []beside
+	for _, e := range []*Expr{a, b} {
+		for _, family := range samples(e) {
+			for _, s := range family {
+				for _, f := range s.frames {
+					if data, meta, ok := d.place(f.data); ok {
+						base, metas = append(base, data), append(metas, meta)
+					}
+				}
+			}
+		}
+	}
+	if len(base) == 0 {
+		return
+	}
+	var tests []*decision
+	for _, root := range d.root {
+		for _, n := range reachable(root) {
+			if n.kind == branch {
+				tests = append(tests, n)
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2)) // the same packets every time
+	for range diffPackets {
+		i := r.IntN(len(base))
+		data := append(append([]byte(nil), base[i]...), make([]byte, shortPacket)...)
+		for range 1 + r.IntN(5) {
+			if len(tests) == 0 || r.IntN(4) == 0 {
+				data[r.IntN(len(data))] = byte(r.Uint32())
+				continue
+			}
+			n := tests[r.IntN(len(tests))]
+			at := uint64(n.v.off)
+			if n.v.kind == transport || n.v.kind == shared {
+				at += 20
+			}
+			k := n.k + uint32(r.IntN(3)) - 1
+			for j := range uint64(n.v.size) {
+				if at+j < uint64(len(data)) && n.v.kind != metadata && n.v.kind != wireLength {
+					data[at+j] = byte(k >> (8 * (uint64(n.v.size) - 1 - j)))
+				}
+			}
+		}
+		if d.try(data, metas[i], "") {
+			return
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package filter
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/pxescope/pxescope/capture"
+)
+
+func diffOf(t testing.TB, a, b string, target Target) *Difference {
+	t.Helper()
+	d, err := Diff(must(Parse(a)), must(Parse(b)), target)
+	if err != nil {
+		t.Fatalf("%s / %s: %v", a, b, err)
+	}
+	return d
+}
+
+// Filters that are equal by construction are found equal, others not, with a
+// packet that shows it.
+func TestDiff(t *testing.T) {
+	live := Target{Link: capture.LinkEthernet, Live: true}
+	for _, c := range []struct {
+		name, a, b string
+		on         Target
+		want       Verdict
+		words      string // of the witness
+	}{
+		{"the same", "udp port 69", "udp port 69", Ethernet, Equivalent, ""},
+		{"other order", "udp port 69 or tcp port 80", "tcp port 80 or udp port 69", Ethernet, Equivalent, ""},
+		{"other order of and", "host 10.0.0.1 and udp", "udp and host 10.0.0.1", Ethernet, Equivalent, ""},
+		{"De Morgan", "not (udp port 69 or arp)", "not udp port 69 and not arp", Ethernet, Equivalent, ""},
+		{"De Morgan of and", "not (src host 10.0.0.1 and dst port 53)", "not src host 10.0.0.1 or not dst port 53", Ethernet, Equivalent, ""},
+		{"range", "udp portrange 67-69", "udp port 67 or udp port 68 or udp port 69", Ethernet, Equivalent, ""},
+		{"range cut in two", "portrange 1000-3000", "portrange 1000-1999 or portrange 2000-3000", Ethernet, Equivalent, ""},
+		{"comparison", "len > 99", "greater 100", Ethernet, Equivalent, ""},
+		{"bytes for a name", "udp", "ip proto 17 or (ip6 and (ip6[6] = 17 or (ip6[6] = 44 and ip6[40] = 17)))", Ethernet, Equivalent, ""},
+		{"bytes of other sizes", "ip[12:4] = 0x0a000001", "ip[12:2] = 0x0a00 and ip[14:2] = 1", Ethernet, Equivalent, ""},
+		{"bit and range", "ip[8] & 0x80 != 0", "ip[8] >= 128", Ethernet, Equivalent, ""},
+		{"net and its halves", "net 10.0.0.0/8", "net 10.0.0.0/9 or net 10.128.0.0/9", Ethernet, Equivalent, ""},
+		{"nothing", "tcp and udp", "arp and ip", Ethernet, Equivalent, ""},
+		{"both ends", "udp src and dst port 67", "udp src port 67 and udp dst port 67", Ethernet, Equivalent, ""},
+		{"raw", "ip and port 53", "port 53 and ip", Target{Link: capture.LinkRaw}, Equivalent, ""},
+		{"live tag", "arp or vlan 5", "not (not arp and not vlan 5)", live, Equivalent, ""},
+		{"vlan on the wrong side", "udp port 69 or (vlan and udp port 69)", "(vlan and udp port 69) or udp port 69", Ethernet, Different, "TFTP"},
+		{"tag", "vlan 5", "vlan", Ethernet, Different, "VLAN"},
+		{"one tag", "vlan 5", "vlan and not vlan 6", Ethernet, Different, "VLAN"},
+		{"live, one tag", "vlan 5", "vlan 6", live, Different, ""},
+		{"later fragments", "udp port 69", "udp port 69 or ip[6:2] & 0x1fff != 0", Ethernet, Different, "ragment"},
+		{"one fragment offset", "ip[6:2] & 0x1fff = 0", "ip[6:2] & 0x1ffe = 0", Ethernet, Different, "fragment at byte 8"},
+		{"extension header", "ip6[6] = 17", "ip6 proto 17", Ethernet, Different, "IPv6"},
+		{"one port", "udp portrange 60000-60010", "udp portrange 60000-60009", Ethernet, Different, "port 60010"},
+		{"one address", "src net 10.9.0.0/16", "src net 10.9.0.0/16 and not src host 10.9.255.255", Ethernet, Different, "10.9.255.255 port 0 >"},
+		{"one length", "len > 1000", "len > 1001", Ethernet, Different, "1001 bytes"},
+		{"options", "udp[0:2] = 4000", "ip[20:2] = 4000 and udp and ip[6:2] & 0x1fff = 0", Ethernet, Different, "IPv4, UDP"},
+		{"one and nothing", "ip6 host 2001:db8::5", "tcp and udp", Ethernet, Different, "2001:db8::5"},
+		{"arithmetic, found by trying", "udp[4:2] - 8 > 5", "udp[4:2] - 8 > 50000", Ethernet, Different, ""},
+		{"arithmetic that says the same", "ip[0] + 1 > 5", "ip[0] + 2 > 6", Ethernet, Unknown, ""},
+		{"moved by vlan", "vlan 5 or arp", "arp or vlan 5", live, Different, "ARP"},
+		{"the same arithmetic", "ip[0] + 1 > 5 or arp", "arp or ip[0] + 1 > 5", Ethernet, Equivalent, ""},
+		{"a payload byte first", "udp[100] = 1 or udp port 69", "udp port 69 or udp[100] = 1", Ethernet, Different, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := diffOf(t, c.a, c.b, c.on)
+			if d.Verdict != c.want {
+				t.Fatalf("%s / %s: got %s (%s), want %s: %+v", c.a, c.b, d.Verdict, d.Why, c.want, d.Witness)
+			}
+			if (d.Witness != nil) != (c.want == Different) || (d.Why != "") != (c.want == Unknown) {
+				t.Errorf("got witness %+v, why %q", d.Witness, d.Why)
+			}
+			if d.Witness != nil && !strings.Contains(d.Witness.Text, c.words) {
+				t.Errorf("%s / %s: got %q, want %q in it", c.a, c.b, d.Witness.Text, c.words)
+			}
+			for _, w := range []*Witness{d.Witness, d.Short} {
+				checkWitness(t, c.a, c.b, c.on, w)
+			}
+		})
+	}
+	if d := diffOf(t, "src host 10.0.0.1 or dst port 5", "dst port 5 or src host 10.0.0.1", Ethernet); d.Verdict != Equivalent || d.Short == nil {
+		t.Errorf("got %s, short %v, want equivalent but for packets that end early", d.Verdict, d.Short)
+	}
+}
+
+// checkWitness holds a witness against programs compiled apart from each other.
+func checkWitness(t testing.TB, a, b string, on Target, w *Witness) {
+	t.Helper()
+	if w == nil {
+		return
+	}
+	keeps := func(text string) bool {
+		p, err := Compile(must(Parse(text)), on)
+		if err != nil {
+			return false // rejects all
+		}
+		return execute(p, w.Data, len(w.Data), beside{w.Beside, w.TCI}) != 0
+	}
+	if keeps(a) != w.A || keeps(b) != w.B || w.A == w.B {
+		t.Errorf("%s / %s: said to be kept by A %v, B %v; got %v, %v: % x", a, b, w.A, w.B, keeps(a), keeps(b), w.Data)
+	}
+}
+
+// What is said to be equivalent is never refuted by a frame.
+func TestDiffRandom(t *testing.T) {
+	count := fromEnv(t, "FILTER_DIFF_PAIRS", 300)
+	pool := frames(t, 3, capture.LinkEthernet, fromEnv(t, "FILTER_DIFF_FRAMES", 20000))
+	r := maker{rand.New(rand.NewPCG(5, 6))}
+	var n [3]int
+	for range count {
+		a := r.expression()
+		b := r.expression()
+		switch r.IntN(4) {
+		case 0:
+			b = "not (not (" + a + "))"
+		case 1:
+			b = "(" + a + ") and (" + a + ")"
+		case 2:
+			a, b = "("+a+") or ("+b+")", "not (not ("+a+") and not ("+b+"))"
+		}
+		ea, errA := Parse(a)
+		eb, errB := Parse(b)
+		if errA != nil || errB != nil {
+			continue
+		}
+		d, err := Diff(ea, eb, Ethernet)
+		if err != nil {
+			continue // a term that the link type does not have
+		}
+		n[d.Verdict]++
+		checkWitness(t, a, b, Ethernet, d.Witness)
+		checkWitness(t, a, b, Ethernet, d.Short)
+		if d.Verdict != Equivalent {
+			continue
+		}
+		ma, mb := must(NewMatcher(ea, capture.LinkEthernet)), must(NewMatcher(eb, capture.LinkEthernet))
+		for _, f := range pool {
+			if !f.cut && ma.Match(f.data, f.wireLen) != mb.Match(f.data, f.wireLen) {
+				t.Errorf("said to be equivalent, but differ:\n%s\n%s\n% x", a, b, f.data)
+				break
+			}
+		}
+	}
+	t.Logf("unknown %d, equivalent %d, different %d", n[Unknown], n[Equivalent], n[Different])
+	if n[Equivalent] < count/10 || n[Different] < count/10 {
+		t.Errorf("the sample proves nothing: %v", n)
+	}
+}

@@ -90,6 +90,7 @@ frames prove it.
   pxescope analyze ticket.pcapng     a verdict per node from a capture
   pxescope catalog                   the services it knows
   pxescope filter tftp --complete    what to type after tcpdump
+  pxescope firewall --node-net NET   rules that let a network boot through
   pxescope explain tftp-no-answer    what a finding means and what to check next
 
 Exit status: 0 ran; 1 findings at or above --fail-on; 2 usage; 3 no input could
@@ -100,7 +101,7 @@ be read; 4 permission denied; 5 the capture is too lossy or one-sided to conclud
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	root.SetVersionTemplate("pxescope {{.Version}}\n")
-	root.AddCommand(newAnalyze(s), newCatalog(s), newCount(s), newExplain(s), newFilter(s))
+	root.AddCommand(newAnalyze(s), newCatalog(s), newCount(s), newExplain(s), newFilter(s), newFirewall(s))
 	return root
 }
 

@@ -40,7 +40,17 @@ func inside(t *testing.T, ns string, do func() error) {
 // transfer whose data comes from another port get through; ssh does not, in
 // either direction, and a stray datagram from the rack does not.
 func TestPackets(t *testing.T) {
-	tool(t, "nft")
+	for form, args := range map[string][]string{
+		"nft": {"nft", "-f", "-"}, "iptables": {"iptables-restore", "--noflush"},
+	} {
+		t.Run(form, func(t *testing.T) {
+			tool(t, args[0])
+			packets(t, form, args)
+		})
+	}
+}
+
+func packets(t *testing.T, form string, load []string) {
 	node, router, rack := namespace(t, "node"), namespace(t, "router"), namespace(t, "rack")
 	for _, line := range []string{
 		"-n " + node + " link add eth0 type veth peer name eth1 netns " + router,
@@ -57,7 +67,7 @@ func TestPackets(t *testing.T) {
 		}
 	}
 	p := build(t, Options{Racks: addrs("10.0.1.2"), NodeNets: prefixes("10.0.0.0/24"), Iface: "eth1"})
-	if err := in(router, p.NFT(), "nft", "-f", "-"); err != nil {
+	if err := in(router, forms(p)[form], load...); err != nil {
 		lacking(t, "needs nf_conntrack_tftp: %v", err)
 	}
 
@@ -153,6 +163,9 @@ func TestPackets(t *testing.T) {
 	expect("TFTP ACK", data, "\x00\x04\x00\x01")
 	if got, _, err := receive(bystander, silence); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("datagram that nobody asked for: got %q, %v, want none", got, err)
+	}
+	if form != "nft" {
+		return
 	}
 	var rules strings.Builder
 	cmd := exec.Command("ip", "netns", "exec", router, "nft", "list", "table", "inet", "pxescope")

@@ -20,10 +20,12 @@ type Finding struct {
 	ID   string // a slug
 	Text string
 	Do   string
-	// Frame is the first packet lost, in words, and Data its bytes; both are
-	// empty for findings about the text.
+	// Frame is the first packet lost, or with Taken the first one taken, in
+	// words, and Data its bytes; both are empty for findings about the text.
 	Frame string
 	Data  []byte
+	// Taken: the packet is one of another service, and kept.
+	Taken bool
 }
 
 // Kept counts the packets of a sample conversation.
@@ -41,6 +43,12 @@ func Lint(text string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	return lint(text, e, samples(e), false)
+}
+
+// lint tries an expression on conversations. With whole, one of which nothing
+// is kept counts as lost; else it is not what the expression is for.
+func lint(text string, e *Expr, families [][]sample, whole bool) (*Report, error) {
 	match, err := Match(e, capture.LinkEthernet)
 	if err != nil {
 		return nil, err
@@ -51,8 +59,8 @@ func Lint(text string) (*Report, error) {
 		r.Findings = append(r.Findings, f)
 	}
 	any := false
-	for _, family := range samples(e) {
-		about := false
+	for _, family := range families {
+		about := whole
 		counts := make([]int, len(family))
 		for i, s := range family {
 			for _, f := range s.frames {

@@ -16,6 +16,8 @@ type sample struct {
 	do     string
 	frames []sampleFrame
 	tagged bool // the first of its family, with tags
+	// services of the catalog that the family is of; of its first sample.
+	services []string
 }
 
 type sampleFrame struct {
@@ -35,22 +37,28 @@ func samples(e *Expr) [][]sample {
 	dhcp := leaseSample(rack, node)
 	tftp := tftpSample(rack, node, 512)
 	return [][]sample{
-		append(forms("DHCP", dhcp), proxySample(rack, node), fragmentSample("a DHCP reply of 1,900 bytes", synth.UDP(rack, node, 67, 68, append([]byte{2, 1, 6, 0}, make([]byte, 1896)...)))),
-		append(formsOf("tftp-data", "TFTP", "only the request goes to port 69, the transfer runs between two other ports", "pxescope filter tftp --complete", tftp),
-			fragmentSample("a TFTP block of 1,900 bytes", synth.UDP(rack, node, 69, 2070, synth.TFTPData(1, make([]byte, 1900))))),
-		formsOf("rpc-ports", "mounting the root over NFS", "mountd listens on a port that only portmap knows", "pxescope filter portmap rpc-mount nfs --complete", mountSample(rack, node)),
-		forms("HTTP boot on port 80", httpSample(rack, node, 80)),
-		forms("MAAS HTTP boot on port 5248", httpSample(rack, node, 5248)),
-		forms("MAAS metadata on port 5240", httpSample(rack, node, 5240)),
-		forms("DNS", []sampleFrame{
+		of(append(forms("DHCP", dhcp), proxySample(rack, node), fragmentSample("a DHCP reply of 1,900 bytes", synth.UDP(rack, node, 67, 68, append([]byte{2, 1, 6, 0}, make([]byte, 1896)...)))), "dhcp", "proxydhcp"),
+		of(append(formsOf("tftp-data", "TFTP", "only the request goes to port 69, the transfer runs between two other ports", "pxescope filter tftp --complete", tftp),
+			fragmentSample("a TFTP block of 1,900 bytes", synth.UDP(rack, node, 69, 2070, synth.TFTPData(1, make([]byte, 1900))))), "tftp"),
+		of(formsOf("rpc-ports", "mounting the root over NFS", "mountd listens on a port that only portmap knows", "pxescope filter portmap rpc-mount nfs --complete", mountSample(rack, node)), "portmap", "rpc-mount"),
+		of(forms("HTTP boot on port 80", httpSample(rack, node, 80)), "http"),
+		of(forms("MAAS HTTP boot on port 5248", httpSample(rack, node, 5248)), "maas-http-boot"),
+		of(forms("MAAS metadata on port 5240", httpSample(rack, node, 5240)), "maas-region"),
+		of(forms("DNS", []sampleFrame{
 			{"query", synth.UDP(node, rack, 40000, 53, make([]byte, 30))}, {"answer", synth.UDP(rack, node, 53, 40000, make([]byte, 60))},
-		}),
-		forms("NTP", []sampleFrame{
+		}), "dns"),
+		of(forms("NTP", []sampleFrame{
 			{"request", synth.UDP(node, rack, 40001, 123, make([]byte, 48))}, {"answer", synth.UDP(rack, node, 123, 40001, make([]byte, 48))},
-		}),
-		forms("DHCPv6", dhcp6Sample(node)),
-		forms("ARP", []sampleFrame{{"request", synth.ARP(1, node, rack)}, {"reply", synth.ARP(2, rack, node)}}),
+		}), "ntp"),
+		of(forms("DHCPv6", dhcp6Sample(node)), "dhcp6"),
+		of(forms("ARP", []sampleFrame{{"request", synth.ARP(1, node, rack)}, {"reply", synth.ARP(2, rack, node)}}), "arp"),
 	}
+}
+
+// of says whose conversation a family is.
+func of(family []sample, services ...string) []sample {
+	family[0].services = services
+	return family
 }
 
 // forms are a conversation as it is, in a VLAN, and in a VLAN inside another.
@@ -63,9 +71,9 @@ func formsOf(id, name, why, do string, frames []sampleFrame) []sample {
 	const vlan = "'port', 'host' and protocols look at untagged frames only"
 	const fix = "A or (vlan and A), or: pxescope filter NAME --vlan any"
 	return append(out,
-		sample{"vlan", name + " in a VLAN", vlan, fix, tagged(frames, 30), true},
-		sample{"priority-tag", name + " with a priority tag (VLAN 0)", vlan, fix, tagged(frames, 0), true},
-		sample{"qinq", name + " in a VLAN inside a VLAN (QinQ)", "a second tag needs a second 'vlan'", "A or (vlan and (A or (vlan and A)))", tagged(frames, 30, 100), true})
+		sample{"vlan", name + " in a VLAN", vlan, fix, tagged(frames, 30), true, nil},
+		sample{"priority-tag", name + " with a priority tag (VLAN 0)", vlan, fix, tagged(frames, 0), true, nil},
+		sample{"qinq", name + " in a VLAN inside a VLAN (QinQ)", "a second tag needs a second 'vlan'", "A or (vlan and (A or (vlan and A)))", tagged(frames, 30, 100), true, nil})
 }
 
 func tagged(frames []sampleFrame, tags ...uint16) []sampleFrame {
@@ -132,9 +140,10 @@ func mountSample(rack, node synth.Host) []sampleFrame {
 
 func httpSample(rack, node synth.Host, port uint16) []sampleFrame {
 	var c synth.Capture
-	p := synth.NewPlace()
-	p.Rack.Host = rack
-	p.HTTP(&c, 0, node, port, "/boot-kernel", 2000)
+	v := c.Dial(0, node, 49300, rack, port).Open()
+	v.Send(false, []byte("GET /boot-kernel HTTP/1.1\r\nHost: rack\r\n\r\n"))
+	v.Send(true, append([]byte("HTTP/1.1 200 OK\r\n\r\n"), make([]byte, 2000)...))
+	v.Close(true)
 	var out []sampleFrame
 	for i, f := range c.Packets {
 		out = append(out, sampleFrame{fmt.Sprintf("packet %d of the connection, %v after its start", i+1, f.At.Round(time.Millisecond)), f.Data})

@@ -26,6 +26,7 @@ type matchStep struct {
 	t, f uint16
 	calc *calc
 	keep uint32
+	jump *jumpTable
 }
 
 // maxSteps keeps the rows' numbers in 16 bits; programs are far smaller.
@@ -46,11 +47,12 @@ func NewMatcher(e *Expr, link capture.LinkType) (*Matcher, error) {
 	for i, d := range order {
 		at[d] = uint16(i)
 	}
+	jumps := tables(order, at)
 	m := &Matcher{steps: make([]matchStep, len(order))}
 	for i, d := range order {
 		s := &m.steps[i]
 		*s = matchStep{kind: d.v.kind, end: d.kind == end, setX: d.kind == setX, size: d.v.size, op: d.op,
-			off: d.v.off, ip: d.v.ip, mask: d.v.mask, k: d.k, calc: d.v.calc}
+			off: d.v.off, ip: d.v.ip, mask: d.v.mask, k: d.k, calc: d.v.calc, jump: jumps[d]}
 		if s.mask == 0 {
 			s.mask = 0xffffffff
 		}
@@ -125,6 +127,10 @@ func (m *Matcher) Match(packet []byte, wireLen int) bool {
 		}
 		if !ok {
 			return false
+		}
+		if j := s.jump; j != nil {
+			s = &m.steps[j.to[j.exit[a]]]
+			continue
 		}
 		s = &m.steps[s.next(decided(a&s.mask, s.op, s.k))]
 	}

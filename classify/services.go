@@ -72,24 +72,7 @@ func (v *services) refine(f *wire.Frame, svc catalog.Index, toServer bool) catal
 	if !toServer {
 		client, server, port = f.Dst, f.Src, f.SrcPort
 	}
-	return v.cat.Refine(svc, f.Proto, port, v.role(client), v.role(server))
-}
-
-// role is the part that the site's facts give to an address.
-func (v *services) role(a wire.Addr) catalog.Role {
-	switch {
-	case v.site.IsRack(a):
-		return catalog.Rack
-	case v.site.IsRegion(a):
-		return catalog.Region
-	case site.In(v.site.BMCNets, a):
-		return catalog.BMC
-	case site.In(v.site.AdminNets, a):
-		return catalog.Admin
-	case site.In(v.site.NodeNets, a):
-		return catalog.Node
-	}
-	return catalog.NoRole
+	return v.cat.Refine(svc, f.Proto, port, track.RoleOf(v.site, client), track.RoleOf(v.site, server))
 }
 
 // frame recognizes traffic without ports: LLDP, STP, router advertisements.

@@ -3,8 +3,27 @@ package track
 import (
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/catalog"
+	"github.com/pxescope/pxescope/classify/site"
 	"github.com/pxescope/pxescope/classify/wire"
 )
+
+// RoleOf is the part that a machine plays, as the site's facts tell: by name
+// before by network.
+func RoleOf(s *site.Site, a wire.Addr) catalog.Role {
+	switch {
+	case s.IsRack(a):
+		return catalog.Rack
+	case s.IsRegion(a):
+		return catalog.Region
+	case site.In(s.BMCNets, a):
+		return catalog.BMC
+	case site.In(s.AdminNets, a):
+		return catalog.Admin
+	case site.In(s.NodeNets, a):
+		return catalog.Node
+	}
+	return catalog.NoRole
+}
 
 // A Learner is a Tracker that is told what all trackers expect: which address
 // and port carry a service that the catalog has no port for. The Dispatcher

@@ -79,7 +79,7 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 		return
 	}
 	t.judged.Put(k)
-	client, server := t.role(f.Dst), t.role(f.Src)
+	client, server := track.RoleOf(t.site, f.Dst), track.RoleOf(t.site, f.Src)
 	v := t.cat.At(t.cat.Refine(i, f.Proto, f.SrcPort, client, server))
 	if claim, ok := v.Claim(f.Proto, f.SrcPort); ok && claim.Use == catalog.Listed {
 		return
@@ -106,24 +106,6 @@ func (t *tracker) Count(*track.Counts) {}
 
 // Evicted is 0: what is forgotten was judged.
 func (t *tracker) Evicted() uint64 { return 0 }
-
-// role is the part that a machine plays, as told: by name before by network.
-func (t *tracker) role(a wire.Addr) catalog.Role {
-	s := t.site
-	switch {
-	case s.IsRack(a):
-		return catalog.Rack
-	case s.IsRegion(a):
-		return catalog.Region
-	case site.In(s.BMCNets, a):
-		return catalog.BMC
-	case site.In(s.AdminNets, a):
-		return catalog.Admin
-	case site.In(s.NodeNets, a):
-		return catalog.Node
-	}
-	return catalog.NoRole
-}
 
 // exposed reports whether a service for administrators answers somebody else.
 func (t *tracker) exposed(id string, client, server catalog.Role) bool {

@@ -18,15 +18,19 @@ const (
 	LinkRaw        LinkType = 101
 	LinkLoop       LinkType = 108
 	LinkSLL        LinkType = 113
+	LinkUser2      LinkType = 149 // macOS writes PKTAP under it
 	LinkIPv4       LinkType = 228
 	LinkIPv6       LinkType = 229
+	LinkNFLOG      LinkType = 239
+	LinkPKTAP      LinkType = 258
 	LinkSLL2       LinkType = 276
 )
 
 var linkNames = map[LinkType]string{
 	LinkNull: "NULL", LinkEthernet: "EN10MB", LinkPPP: "PPP", LinkRawBSD: "RAW", LinkRawOpenBSD: "RAW",
 	LinkPPPHDLC: "PPP_SERIAL", LinkPPPEther: "PPP_ETHER", LinkRaw: "RAW", LinkLoop: "LOOP",
-	LinkSLL: "LINUX_SLL", LinkIPv4: "IPV4", LinkIPv6: "IPV6", LinkSLL2: "LINUX_SLL2",
+	LinkSLL: "LINUX_SLL", LinkUser2: "USER2", LinkIPv4: "IPV4", LinkIPv6: "IPV6", LinkNFLOG: "NFLOG",
+	LinkPKTAP: "PKTAP", LinkSLL2: "LINUX_SLL2",
 }
 
 // String is libpcap's name for l, or its number.

@@ -55,6 +55,10 @@ func (d *Decoder) otherLink(f *Frame, b []byte, cut int) {
 		d.hdlc(f, b, cut)
 	case capture.LinkPPPEther:
 		d.pppoe(f, b, cut)
+	case capture.LinkNFLOG:
+		d.nflog(f, b)
+	case capture.LinkPKTAP, capture.LinkUser2:
+		d.pktap(f, b, cut)
 	default:
 		f.Stop = StopLinkType
 	}

@@ -62,6 +62,7 @@ func within(part, whole []byte) bool {
 var fuzzLinks = []capture.LinkType{
 	capture.LinkEthernet, capture.LinkNull, capture.LinkPPP, capture.LinkRawBSD, capture.LinkRawOpenBSD, capture.LinkPPPHDLC,
 	capture.LinkPPPEther, capture.LinkRaw, capture.LinkLoop, capture.LinkSLL, capture.LinkIPv4, capture.LinkIPv6, capture.LinkSLL2, 127,
+	capture.LinkNFLOG, capture.LinkPKTAP, capture.LinkUser2,
 }
 
 // FuzzDecode decodes two packets, a fragment before, and the first one again
@@ -99,6 +100,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(uint8(6), 0, uint16(0), cat(hx("11 00 002a 0021 0021"), l3(inner)))
 	f.Add(uint8(9), 0, uint16(0), cat(hx("0004 0001 0006 525400aabb01 0000 0800"), l3(inner)))
 	f.Add(uint8(12), 0, uint16(0), cat(hx("0800 0000 00000007 0001 04 06 525400aabb01 0000"), l3(inner)))
+	f.Add(uint8(14), 0, uint16(0), nflog(2, l3(inner)))
+	f.Add(uint8(15), 0, uint16(0), cat(pktap(1, 2), inner))
 
 	f.Fuzz(func(t *testing.T, link uint8, missing int, tci uint16, data []byte) {
 		p := &capture.Packet{ID: 1, Time: synth.Start, Link: fuzzLinks[int(link)%len(fuzzLinks)], WireLen: len(data) + missing%70000, Data: data}

@@ -39,6 +39,9 @@ func (e *Engine) Report(src capture.Source) *Report {
 			mine[i] = &x.Finding
 		}
 		j := boot.Judge(n, mine, e.clock.now, e.site)
+		if j.Outcome == boot.InProgress && !e.finished {
+			j.Text = strings.Replace(j.Text, " when the capture ended", "", 1)
+		}
 		if j.Outcome == boot.Unknown {
 			j.Text += silenced(withheld[n.Key])
 		}
@@ -223,6 +226,7 @@ func (e *Engine) finding(x *entry, ifaces []capture.Interface) Finding {
 		Title: x.Rule.Title, Summary: x.Summary, Next: x.Next, First: Time(e.clock.packet(x.First)), Last: Time(e.clock.packet(x.Last)),
 		LoweredBy: x.LoweredBy, Facts: Facts{},
 	}
+	f.ref = findingRef{id: f.ID, subject: x.Subject, node: hostOf(x.Node), server: hostOf(x.Server)}
 	if f.Next == "" {
 		f.Next = x.Rule.Next
 	}

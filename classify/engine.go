@@ -47,6 +47,7 @@ type Engine struct {
 	undecoded [wire.NumStops]uint64
 	unread    unread
 	finished  bool
+	desk      newsDesk
 }
 
 // New makes an Engine.
@@ -138,6 +139,7 @@ func (e *Engine) expireNodes(now capture.Time) {
 		}
 		e.dispatch.Tick(at)
 		e.nodes.Expire(at, &e.joined)
+		e.desk.dirty = true
 		e.take()
 	}
 }
@@ -147,7 +149,7 @@ func (e *Engine) Finish() {
 	if e.finished {
 		return
 	}
-	e.finished = true
+	e.finished, e.desk.dirty = true, true
 	e.expireNodes(e.clock.now)
 	e.dispatch.Finish(e.clock.now)
 	e.nodes.Finish(e.clock.now, &e.joined)
@@ -156,6 +158,7 @@ func (e *Engine) Finish() {
 
 // Take implements track.Sink: it joins what the trackers say.
 func (e *Engine) Take(out *track.Out) {
+	e.desk.dirty = true
 	for i := range out.Expected {
 		e.nodes.Expected(&out.Expected[i], e.clock.now, &e.joined)
 	}
@@ -184,6 +187,7 @@ func (e *Engine) take() {
 	if e.joined.Empty() {
 		return
 	}
+	e.desk.dirty = true
 	for i := range e.joined.Findings {
 		e.verdicts.find(e.joined.Findings[i])
 	}

@@ -50,6 +50,7 @@ func promote(list []Finding, atLeast int) []Finding {
 			s := &out[g.at-1]
 			s.Summary = fmt.Sprintf("%d nodes: %s (first of them)", len(g.nodes), f.Summary)
 			s.Nodes, s.Node = g.nodes, ""
+			s.ref = findingRef{id: s.ID, group: s.Server, severity: s.Severity, vlan: s.VLAN}
 			continue
 		}
 		out[g.at-1].absorb(&f)

@@ -146,6 +146,8 @@ type Finding struct {
 	LoweredBy []string `json:"lowered_by"`
 	// RootCauseOf are the nodes whose boot this finding explains.
 	RootCauseOf []string `json:"root_cause_of,omitempty"`
+
+	ref findingRef
 }
 
 // A Quality is one thing that the capture cannot show, or does not show right.

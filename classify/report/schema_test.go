@@ -106,6 +106,9 @@ func schemaOf(t reflect.Type, name string) object {
 		props, required := object{}, []string{}
 		for i := range t.NumField() {
 			f := t.Field(i)
+			if !f.IsExported() {
+				continue
+			}
 			key, opt, _ := strings.Cut(f.Tag.Get("json"), ",")
 			props[key] = schemaOf(f.Type, key)
 			if opt != "omitempty" {

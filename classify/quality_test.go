@@ -196,7 +196,7 @@ func TestAsymmetric(t *testing.T) {
 			dora(100, macC, nodeC, 2).resolves(2250, nodeC, place.Rack.Host).reads(2400, nodeC, place.Rack.Host, "y", 5).ends(40000).sorted(),
 			[]string{noTFTP}, []string{"asymmetric: tftp-no-answer"}, nil},
 		{"connections that go on without SYN, ACK", start().resolves(2150, nodeB, images).connects(2200, nodeB, images, 40001, true).connects(3500, nodeB, images, 40002, true).
-			connects(4800, nodeB, images, 40003, true).ends(40000).sorted(), nil, []string{"asymmetric: tcp-syn-unanswered"}, nil},
+			connects(4800, nodeB, images, 40003, true).ends(40000).sorted(), nil, []string{"asymmetric:"}, nil},
 		{"connections that do not go on", start().resolves(2150, nodeB, images).connects(2200, nodeB, images, 40001, false).connects(3500, nodeB, images, 40002, false).
 			connects(4800, nodeB, images, 40003, false).ends(40000).sorted(), []string{"error certain tcp-syn-unanswered"}, nil, nil},
 		{"data are acknowledged that nobody saw", rising(false).sorted(), nil, []string{"asymmetric: tftp-no-answer"}, nil},

@@ -82,9 +82,10 @@ func (t *tracker) unanswered(k seriesKey, s *series, at capture.Time, out *track
 	out.Find(f)
 }
 
-// answered reads a SYN/ACK, the first of a connection or a repetition.
+// answered reads a SYN/ACK, the first of a connection or a repetition, or what
+// shows that there was one.
 func (t *tracker) answered(k seriesKey, s *series, a *attempt, f *wire.Frame, out *track.Out) {
-	s.meet(f, false)
+	s.meet(f, f.Src == k.client)
 	if a.answers > 1 {
 		t.unheard(k, s, a, f, out)
 		return

@@ -20,7 +20,7 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) {
 	}
 	s, d := t.streams.find(f)
 	if s == nil {
-		if s, d = t.joined(f); s == nil {
+		if s, d = t.joined(f, out); s == nil {
 			return
 		}
 	}
@@ -98,7 +98,7 @@ func (t *tracker) acknowledged(s *stream, d int, f *wire.Frame, out *track.Out) 
 }
 
 // joined begins a stream in the middle, when its ports tell the server.
-func (t *tracker) joined(f *wire.Frame) (*stream, int) {
+func (t *tracker) joined(f *wire.Frame, out *track.Out) (*stream, int) {
 	flow, d := f.Flow(), byClient
 	id, toServer := t.services.Of(flow, f.Time)
 	if id == "" {
@@ -107,9 +107,30 @@ func (t *tracker) joined(f *wire.Frame) (*stream, int) {
 	if !toServer {
 		flow, d = flow.Reverse(), byServer
 	}
+	t.accepted(flow, d, f, out)
 	s := t.streams.put(flow, f)
 	s.joined, s.established = true, true
 	return s, d
+}
+
+// accepted takes a segment of a connection as the answer to its SYN, where the
+// SYN/ACK itself was not captured.
+func (t *tracker) accepted(flow wire.Flow, d int, f *wire.Frame, out *track.Out) {
+	a := t.attempts.Get(flow)
+	if a == nil || !a.begun || a.answers > 0 || f.TCP.Flags&wire.ACK == 0 {
+		return
+	}
+	at := f.TCP.Seq
+	if d == byServer {
+		at = f.TCP.Ack
+	}
+	if at-(a.isn+1) > maxJump {
+		return
+	}
+	a.answers = 1
+	if k, s := t.known(flow); s != nil {
+		t.answered(k, s, a, f, out)
+	}
 }
 
 // open begins the stream of a connection that the server accepted with f.

@@ -1,6 +1,7 @@
 package tcp_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -140,6 +141,24 @@ func TestSYNUnanswered(t *testing.T) {
 			c.Dial(0, node, 40000, rack, 80).SYN(s, 2*s, 4*s, 8*s).SYNACK()
 			return tick(c, 60*s)
 		}(), []was{{"tcp-syn-unanswered", "note", "certain", "10.0.0.2:80"}}},
+		{"the client goes on, its server is not captured", func() *synth.Capture {
+			c := blank()
+			c.Dial(0, node, 40000, rack, 80).SYN(300*time.Millisecond, s).SYNACK().Advance(false, 1).ACK(false).Send(false, []byte("GET / HTTP/1.1\r\n"))
+			c.Dial(2*s, node, 40001, rack, 80).SYN(s).SYNACK().Advance(false, 1).ACK(false)
+			return tick(c.OneWay(rack.MAC), 60*s)
+		}(), nil},
+		{"the server's data without its SYN, ACK", func() *synth.Capture {
+			c := blank()
+			c.Dial(0, node, 40000, rack, 80).SYN(s, 2*s).SYNACK().Advance(false, 1).ACK(true)
+			c.Packets = slices.Delete(c.Packets, 3, 4)
+			return tick(c, 60*s)
+		}(), nil},
+		{"a segment of an older connection from the same port", func() *synth.Capture {
+			c := blank()
+			v := c.Dial(0, node, 40000, rack, 80).SYN(s, 2*s)
+			v.Advance(false, 1<<30).ACK(false)
+			return tick(c, 60*s)
+		}(), []was{{"tcp-syn-unanswered", "error", "certain", "10.0.0.2:80"}}},
 		{"a firewall answers by ICMP", func() *synth.Capture {
 			c := blank()
 			v := c.Dial(0, node, 40000, rack, 80).SYN()

@@ -93,18 +93,7 @@ func Lines(w io.Writer, r *classify.Report) error {
 			return err
 		}
 	}
-	for i := range r.Quality {
-		if err := e.Encode(struct {
-			Type string `json:"type"`
-			*classify.Quality
-		}{"quality", &r.Quality[i]}); err != nil {
-			return err
-		}
-	}
-	return e.Encode(summary{
-		Type: "summary", Schema: r.Schema, Tool: r.Tool, Captures: r.Captures, Site: r.Site,
-		Counts: r.Counts, Services: r.Services, Inconclusive: r.Inconclusive,
-	})
+	return End(w, r)
 }
 
 type summary struct {

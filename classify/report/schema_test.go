@@ -71,8 +71,8 @@ func document() object {
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	s["$id"] = "https://github.com/pxescope/pxescope/blob/main/classify/report/schema.json"
 	s["title"] = "pxescope report, version 1"
-	s["description"] = "One document of --format json. With --format ndjson each line is an object with a \"type\": exchange, finding, node, quality, summary; their fields are those of $defs. Times are RFC 3339 in UTC, addresses and MACs lower-case text, frame numbers those that Wireshark shows, per file. Fields are only ever added within a version."
-	s["$defs"] = object{"exchange": schemaOf(reflect.TypeFor[exchange](), ""), "summary": schemaOf(reflect.TypeFor[summary](), "")}
+	s["description"] = "One document of --format json. With --format ndjson each line is an object with a \"type\": exchange, finding, node, quality, summary; their fields are those of $defs. The live command writes findings and nodes as they change, with the fields of $defs/live, and a line of type withdrawn with the whole finding for one that does not stand any more. Times are RFC 3339 in UTC, addresses and MACs lower-case text, frame numbers those that Wireshark shows, per file. Fields are only ever added within a version."
+	s["$defs"] = object{"exchange": schemaOf(reflect.TypeFor[exchange](), ""), "summary": schemaOf(reflect.TypeFor[summary](), ""), "live": schemaOf(reflect.TypeFor[news](), "")}
 	return s
 }
 

@@ -14,5 +14,6 @@
 // The passes of the compiler, in order: parse (parse.go), resolve the syntax
 // into tests of packet bytes (resolve.go), build a graph of decisions and
 // simplify it (graph.go, simplify.go, facts.go), emit instructions backwards
-// (emit.go). Match runs the same graph.
+// (emit.go). Match runs the same graph, worked out beforehand for the usual forms
+// of frames (specialize.go, quick.go).
 package filter

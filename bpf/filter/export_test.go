@@ -9,8 +9,6 @@ import (
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/pcapfile"
-	"github.com/pxescope/pxescope/capture/synth"
-	"github.com/pxescope/pxescope/classify/catalog"
 )
 
 // displayed pairs expressions with their display filters.
@@ -131,30 +129,6 @@ func BenchmarkMatch(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				match(f, len(f))
-			}
-		})
-	}
-}
-
-// The predicate of all provisioning services, for DHCP that it keeps and for
-// a connection that it does not.
-func BenchmarkMatchProvisioning(b *testing.B) {
-	complete := must(Build(&Request{Phase: catalog.Provisioning, Complete: true}))
-	ports := must(Build(&Request{Phase: catalog.Provisioning}))
-	node, rack := synth.NewHost("52:54:00:12:34:56", "10.0.0.57"), synth.NewHost("52:54:00:00:00:02", "10.0.0.2")
-	var c synth.Capture
-	c.Dial(0, node, 49300, rack, 22).Open().Send(true, make([]byte, 100))
-	ssh := c.Packets[len(c.Packets)-1].Data
-	for _, x := range []struct {
-		name string
-		f    *Filter
-		data []byte
-	}{{"ports/dhcp", ports, dhcpFrame()}, {"ports/ssh", ports, ssh}, {"complete/dhcp", complete, dhcpFrame()}, {"complete/ssh", complete, ssh}} {
-		match := must(Match(x.f.Expr, capture.LinkEthernet))
-		b.Run(x.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				match(x.data, len(x.data))
 			}
 		})
 	}

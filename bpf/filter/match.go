@@ -10,6 +10,7 @@ import (
 // concurrent use.
 type Matcher struct {
 	steps []matchStep
+	quick *quick
 }
 
 // A matchStep is a decision as a table row: a load and a comparison in one.
@@ -26,7 +27,6 @@ type matchStep struct {
 	t, f uint16
 	calc *calc
 	keep uint32
-	jump *jumpTable
 }
 
 // maxSteps keeps the rows' numbers in 16 bits; programs are far smaller.
@@ -47,12 +47,11 @@ func NewMatcher(e *Expr, link capture.LinkType) (*Matcher, error) {
 	for i, d := range order {
 		at[d] = uint16(i)
 	}
-	jumps := tables(order, at)
 	m := &Matcher{steps: make([]matchStep, len(order))}
 	for i, d := range order {
 		s := &m.steps[i]
 		*s = matchStep{kind: d.v.kind, end: d.kind == end, setX: d.kind == setX, size: d.v.size, op: d.op,
-			off: d.v.off, ip: d.v.ip, mask: d.v.mask, k: d.k, calc: d.v.calc, jump: jumps[d]}
+			off: d.v.off, ip: d.v.ip, mask: d.v.mask, k: d.k, calc: d.v.calc}
 		if s.mask == 0 {
 			s.mask = 0xffffffff
 		}
@@ -66,6 +65,7 @@ func NewMatcher(e *Expr, link capture.LinkType) (*Matcher, error) {
 			s.f = at[d.f]
 		}
 	}
+	m.quick = newQuick(root, at, link)
 	return m, nil
 }
 
@@ -82,8 +82,15 @@ func Match(e *Expr, link capture.LinkType) (func(packet []byte, wireLen int) boo
 // Match reports whether a packet matches. As in the BPF machine, a packet that
 // is too short for a test it comes to does not. It allocates nothing.
 func (m *Matcher) Match(packet []byte, wireLen int) bool {
-	var x uint32
-	s := &m.steps[0]
+	if m.quick != nil {
+		return m.run(m.quick.start[m.quick.shape(packet)], packet, wireLen)
+	}
+	return m.walk(0, 0, packet, wireLen)
+}
+
+// walk goes by the graph from a step on, with what X holds there.
+func (m *Matcher) walk(from uint16, x uint32, packet []byte, wireLen int) bool {
+	s := &m.steps[from]
 	for {
 		var a uint32
 		var ok bool
@@ -127,10 +134,6 @@ func (m *Matcher) Match(packet []byte, wireLen int) bool {
 		}
 		if !ok {
 			return false
-		}
-		if j := s.jump; j != nil {
-			s = &m.steps[j.to[j.exit[a]]]
-			continue
 		}
 		s = &m.steps[s.next(decided(a&s.mask, s.op, s.k))]
 	}

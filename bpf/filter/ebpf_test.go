@@ -2,24 +2,32 @@ package filter
 
 import (
 	"encoding/binary"
+	"math"
 	"strings"
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
 )
 
-// runEBPF executes a listing. The packet starts at address 1<<20, the frame
-// ends at 1<<40; what touches other memory fails the test, as the verifier
-// would refuse it.
-func runEBPF(t *testing.T, text string, p []ebpfInsn, pkt []byte, wireLen int) uint32 {
+// runEBPF executes a translation. The packet starts at address 1<<20, the
+// frame ends at 1<<40, the context is at 1<<50; what touches other memory fails
+// the test, as the verifier would refuse it.
+func runEBPF(t *testing.T, text string, p []Insn, pkt []byte, wireLen int, meta beside) uint32 {
 	t.Helper()
-	const start, frame = 1 << 20, 1 << 40
+	const start, frame, context = 1 << 20, 1 << 40, 1 << 50
 	var r [11]uint64
-	r[1], r[2], r[3], r[10] = start, uint64(start+len(pkt)), uint64(wireLen), frame
+	r[1], r[2], r[3], r[5], r[10] = start, uint64(start+len(pkt)), uint64(wireLen), context, frame
 	var stack [512]byte
+	skb := make([]byte, 28)
+	if meta.vlan {
+		skb[skbVLANPresent] = 1
+	}
+	binary.LittleEndian.PutUint16(skb[skbVLANTCI:], meta.tci)
 	memory := func(addr uint64, size int) []byte {
-		if a := int64(addr) - frame + int64(len(stack)); a >= 0 && a+int64(size) <= int64(len(stack)) {
-			return stack[a : a+int64(size)]
+		for base, b := range map[int64][]byte{frame - int64(len(stack)): stack[:], context: skb} {
+			if a := int64(addr) - base; a >= 0 && a+int64(size) <= int64(len(b)) {
+				return b[a : a+int64(size)]
+			}
 		}
 		a := int64(addr) - start
 		if a < 0 || a+int64(size) > int64(len(pkt)) {
@@ -32,38 +40,56 @@ func runEBPF(t *testing.T, text string, p []ebpfInsn, pkt []byte, wireLen int) u
 			t.Fatalf("%s: runs off its end", text)
 		}
 		in := p[pc]
-		b := uint64(in.imm)
-		if in.reg {
-			b = r[in.src]
+		b := uint64(int64(int32(in.Imm))) // as the kernel extends it
+		if in.Reg {
+			b = r[in.Src]
 		}
-		a := r[in.dst]
-		if !in.wide {
+		a := r[in.Dst]
+		if !in.Wide {
 			a, b = uint64(uint32(a)), uint64(uint32(b))
 		}
-		switch in.kind {
-		case ebpfExit:
-			return uint32(r[0])
-		case ebpfNegate:
-			r[in.dst] = uint64(-uint32(a))
-		case ebpfSwap:
-			var x [8]byte
-			binary.LittleEndian.PutUint64(x[:], r[in.dst])
-			if in.size == 2 {
-				r[in.dst] = uint64(binary.BigEndian.Uint16(x[:]))
-			} else {
-				r[in.dst] = uint64(binary.BigEndian.Uint32(x[:]))
+		switch in.Kind {
+		case InsnReturn:
+			return in.Imm
+		case InsnCall:
+			if in.Imm != loadBytes || r[1] != context {
+				t.Fatalf("%s: instruction %d calls %d with %#x", text, pc, in.Imm, r[1])
 			}
-		case ebpfLoad:
+			to := memory(r[3], int(r[4]))
+			r[0] = 0
+			if r[2]+r[4] > uint64(len(pkt)) {
+				r[0] = math.MaxUint64
+			} else {
+				copy(to, pkt[r[2]:])
+			}
+			for i := 1; i <= 5; i++ { // destroyed
+				r[i] = 1 << 60
+			}
+		case InsnNegate:
+			r[in.Dst] = uint64(-uint32(a))
+		case InsnSwap:
 			var x [8]byte
-			copy(x[:], memory(r[in.src]+uint64(int64(in.off)), in.size))
-			r[in.dst] = binary.LittleEndian.Uint64(x[:])
-		case ebpfStore:
-			binary.LittleEndian.PutUint32(memory(r[in.dst]+uint64(int64(in.off)), 4), uint32(r[in.src]))
-		case ebpfJump:
-			yes := in.op == ""
-			switch in.op {
+			binary.LittleEndian.PutUint64(x[:], r[in.Dst])
+			if in.Size == 2 {
+				r[in.Dst] = uint64(binary.BigEndian.Uint16(x[:]))
+			} else {
+				r[in.Dst] = uint64(binary.BigEndian.Uint32(x[:]))
+			}
+		case InsnLoad:
+			var x [8]byte
+			copy(x[:], memory(r[in.Src]+uint64(int64(in.Off)), in.Size))
+			r[in.Dst] = binary.LittleEndian.Uint64(x[:])
+		case InsnStore:
+			binary.LittleEndian.PutUint32(memory(r[in.Dst]+uint64(int64(in.Off)), 4), uint32(r[in.Src]))
+		case InsnJump:
+			yes := in.Op == ""
+			switch in.Op {
 			case "==":
 				yes = a == b
+			case "!=":
+				yes = a != b
+			case "<":
+				yes = a < b
 			case ">":
 				yes = a > b
 			case ">=":
@@ -74,17 +100,17 @@ func runEBPF(t *testing.T, text string, p []ebpfInsn, pkt []byte, wireLen int) u
 				yes = a&b != 0
 			}
 			if yes {
-				if in.to <= pc {
+				if in.To <= pc {
 					t.Fatalf("%s: instruction %d jumps back", text, pc)
 				}
-				pc = in.to - 1
+				pc = in.To - 1
 			}
 		default:
 			var x uint64
-			switch op := strings.TrimSuffix(in.op, "="); {
+			switch op := strings.TrimSuffix(in.Op, "="); {
 			case op == "":
 				x = b
-			case in.wide:
+			case in.Wide:
 				x = a + b
 			default:
 				v, ok := calculate(word(op), uint32(a), uint32(b))
@@ -93,16 +119,21 @@ func runEBPF(t *testing.T, text string, p []ebpfInsn, pkt []byte, wireLen int) u
 				}
 				x = uint64(v)
 			}
-			r[in.dst] = x
+			r[in.Dst] = x
 		}
 	}
 }
 
-// The eBPF listing means what the classic program means, and reads nothing
-// outside of the packet.
+// loadBytes is the number of the helper bpf_skb_load_bytes.
+const loadBytes = 26
+
+// The eBPF means what the classic program means, on every machine, and reads
+// nothing outside of the packet.
 func TestEBPF(t *testing.T) {
+	copying := Machine{A: 6, X: 9, Context: 7, SKB: true, Helper: loadBytes, Frame: -112}
+	pointers := Machine{A: 1, X: 2, Start: 6, End: 8, Context: 7, SKB: true, Frame: -8}
 	all := frames(t, 6, capture.LinkEthernet, 400)
-	n := 0
+	n, far := 0, 0
 	for _, x := range examples(t) {
 		e, err := Parse(x.text)
 		if err != nil {
@@ -118,15 +149,45 @@ func TestEBPF(t *testing.T) {
 			continue
 		}
 		n++
+		live := p
+		if x.link == capture.LinkEthernet {
+			live = must(Compile(e, Target{Link: x.link, Live: true}))
+		}
+		reach, bounded := Reach(live)
+		if !bounded {
+			far++
+		}
+		byHelper, byPointer := must(Translate(live, copying)), must(Translate(live, pointers))
+		// The entry of each, as the counter makes it.
+		length := func(m Machine) Insn {
+			return Insn{Kind: InsnStore, Dst: frameRegister, Src: 3, Size: 4, Off: m.LengthOffset()}
+		}
+		byHelper = entry(byHelper, length(copying), aluReg("=", 7, 5).in64())
+		byPointer = entry(byPointer, length(pointers), aluReg("=", 6, 1).in64(), aluReg("=", 8, 2).in64(), aluReg("=", 7, 5).in64())
 		for _, f := range all {
-			if got, want := runEBPF(t, x.text, list, f.data, f.wireLen), execute(p, f.data, f.wireLen, beside{}); got != want {
+			if got, want := runEBPF(t, x.text, list, f.data, f.wireLen, beside{}), execute(p, f.data, f.wireLen, beside{}); got != want {
 				s, _ := EBPF(p)
 				t.Fatalf("%s: got %d, want %d on % x\n%s\n%s", x.text, got, want, f.data, s, Listing(p))
 			}
+			for _, meta := range []beside{{}, {vlan: true, tci: 10}} {
+				want := execute(live, f.data, f.wireLen, meta)
+				if got := runEBPF(t, x.text, byHelper, f.data, f.wireLen, meta); got != want {
+					t.Fatalf("%s, copying: got %d, want %d on % x\n%s", x.text, got, want, f.data, Listing(live))
+				}
+				if got := runEBPF(t, x.text, byPointer, f.data, f.wireLen, meta); got != want {
+					t.Fatalf("%s, pointers: got %d, want %d on % x\n%s", x.text, got, want, f.data, Listing(live))
+				}
+				// What lies beyond the reach is not read.
+				if bounded && len(f.data) > reach {
+					if got := execute(live, f.data[:reach], f.wireLen, meta); got != want {
+						t.Fatalf("%s: got %d, want %d from %d of % x", x.text, got, want, reach, f.data)
+					}
+				}
+			}
 		}
 	}
-	if n < 450 {
-		t.Errorf("tried %d programs, want nearly 500", n)
+	if n < 450 || far == 0 || far > n/2 {
+		t.Errorf("tried %d programs, want nearly 500, and %d of unknown reach, want some", n, far)
 	}
 	live := must(Compile(must(Parse("vlan")), Target{Link: capture.LinkEthernet, Live: true}))
 	if _, err := EBPF(live); err == nil {
@@ -139,16 +200,23 @@ func TestEBPF(t *testing.T) {
    3: w6 = 0x0
    4: w7 = 0x0
    5: w6 = *(u32 *)(r10 -68)
-   6: if w6 > 0x64 goto 8
-   7: goto 10
-   8: w0 = 0x40000
-   9: exit
-  10: w0 = 0x0
-  11: exit
-  12: w0 = 0x0
-  13: exit
+   6: if w6 <= 0x64 goto 9
+   7: w0 = 0x40000
+   8: exit
+   9: w0 = 0x0
+  10: exit
+  11: w0 = 0x0
+  12: exit
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+}
+
+// entry puts instructions before a translation.
+func entry(list []Insn, before ...Insn) []Insn {
+	for i := range list {
+		list[i].To += len(before)
+	}
+	return append(before, list...)
 }

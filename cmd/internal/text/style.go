@@ -50,6 +50,7 @@ var levels = map[string]lipgloss.Style{
 	"error": red, "warning": yellow, "note": blue, "ok": green,
 	"stopped": red, "in-progress": yellow, "unknown": yellow, "booted": green,
 	"unanswered": red, "refused": red, "open": yellow, "answered": green,
+	"withdrawn": dim, "gone": dim,
 }
 
 func (s Style) level(word string) string { return s.paint(levels[word], word) }

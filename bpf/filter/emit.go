@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/net/bpf"
@@ -48,13 +49,14 @@ func emit(root *decision) ([]bpf.RawInstruction, error) {
 
 // load gives each decision the loads that it needs after what is in the
 // registers on every way to it.
-func load(order []*decision) (map[*decision]*step, error) {
-	state := map[*decision]registers{order[0]: {filled: true}}
-	steps := make(map[*decision]*step, len(order))
-	for _, d := range order {
-		in := state[d]
-		s := &step{k: d.k}
-		steps[d] = s
+func load(order []*decision) ([]step, error) {
+	state := make([]registers, len(order))
+	state[0].filled = true
+	steps := make([]step, len(order))
+	for i, d := range order {
+		in := state[i]
+		s := &steps[i]
+		s.k = d.k
 		switch d.kind {
 		case end:
 			s.jump = opReturn
@@ -65,7 +67,7 @@ func load(order []*decision) (map[*decision]*step, error) {
 				s.code[0] = bpf.RawInstruction{Op: opLoadXHeader, K: d.v.ip}
 			}
 			in.hasX = false
-			state[d.t] = state[d.t].or(in)
+			state[d.t.pos] = state[d.t.pos].or(in)
 			continue
 		}
 		out := in
@@ -81,8 +83,8 @@ func load(order []*decision) (map[*decision]*step, error) {
 		if d.v.kind == compared {
 			s.jump |= opX
 		}
-		state[d.t] = state[d.t].or(out)
-		state[d.f] = state[d.f].or(out)
+		state[d.t.pos] = state[d.t.pos].or(out)
+		state[d.f.pos] = state[d.f.pos].or(out)
 	}
 	return steps, nil
 }
@@ -247,33 +249,38 @@ func (c *calculator) load(x *calc, used uint32) error {
 
 // mergeSteps makes steps with the same code and the same successors one, and
 // returns the first step of the program.
-func mergeSteps(order []*decision, steps map[*decision]*step) *step {
+func mergeSteps(order []*decision, steps []step) *step {
 	type key struct {
 		code string
 		jump uint16
 		k    uint32
 		t, f *step
 	}
-	unique := make(map[key]*step)
-	final := make(map[*decision]*step, len(order))
+	unique := make(map[key]*step, len(order))
+	final := make([]*step, len(order))
+	var code []byte
 	for i := len(order) - 1; i >= 0; i-- {
 		d := order[i]
-		s := steps[d]
+		s := &steps[i]
 		if d.t != nil {
-			s.t = final[d.t]
+			s.t = final[d.t.pos]
 		}
 		if d.f != nil {
-			s.f = final[d.f]
+			s.f = final[d.f.pos]
 		}
-		k := key{code: fmt.Sprint(s.code), jump: s.jump, k: s.k, t: s.t, f: s.f}
+		code = code[:0]
+		for _, in := range s.code {
+			code = binary.BigEndian.AppendUint32(append(code, byte(in.Op), byte(in.Op>>8)), in.K)
+		}
+		k := key{code: string(code), jump: s.jump, k: s.k, t: s.t, f: s.f}
 		if have, ok := unique[k]; ok {
-			final[d] = have
+			final[i] = have
 			continue
 		}
 		unique[k] = s
-		final[d] = s
+		final[i] = s
 	}
-	return final[order[0]]
+	return final[0]
 }
 
 // lay lays out the program from its end. A jump is eight bits: when its

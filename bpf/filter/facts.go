@@ -54,7 +54,7 @@ func (f *fact) decide(op cmp, k uint32, ranged bool) (result, known bool) {
 }
 
 // after is the fact once a test ended with an outcome.
-func (f fact) after(op cmp, k uint32, outcome bool) fact {
+func (f fact) after(op cmp, k uint32, outcome bool, m *memory) fact {
 	if f.among != nil {
 		f.among = slices.DeleteFunc(slices.Clone(f.among), func(x uint32) bool { return decided(x, op, k) != outcome })
 		if len(f.among) == 0 { // cannot happen on any packet
@@ -74,8 +74,11 @@ func (f fact) after(op cmp, k uint32, outcome bool) fact {
 	case op == atLeast && k > 0:
 		f.hi = min(f.hi, k-1)
 	}
-	if len(f.tests) < maxFact {
-		f.tests = append(slices.Clone(f.tests), tested{op, k, outcome})
+	if n := len(f.tests); n < maxFact {
+		tests := m.tests.take(n + 1)
+		copy(tests, f.tests)
+		tests[n] = tested{op, k, outcome}
+		f.tests = tests
 	}
 	return f
 }
@@ -100,12 +103,12 @@ func (f fact) or(o fact) fact {
 }
 
 // facts are what is known of values, in the order in which they were first
-// tested. They are never changed, only copied.
+// tested. They are never changed, only copied; one fact is shared by many.
 type facts []known
 
 type known struct {
-	v value
-	fact
+	vid int32
+	*fact
 }
 
 // maxFacts bounds the work on long expressions. The first facts, about the
@@ -115,10 +118,10 @@ const (
 	keptFacts = 16
 )
 
-func (m facts) of(v value) *fact {
+func (m facts) of(vid int32) *fact {
 	for i := range m {
-		if m[i].v == v {
-			return &m[i].fact
+		if m[i].vid == vid {
+			return m[i].fact
 		}
 	}
 	return nil
@@ -126,32 +129,68 @@ func (m facts) of(v value) *fact {
 
 // decide says how a decision ends, if that is known.
 func (m facts) decide(d *decision) (result, sure bool) {
-	if f := m.of(d.v); f != nil {
+	if f := m.of(d.vid); f != nil {
 		return f.decide(d.op, d.k, d.ranged)
 	}
 	return false, false
 }
 
-func (m facts) after(d *decision, outcome bool) facts {
-	n := make(facts, len(m), len(m)+1)
-	copy(n, m)
-	if f := n.of(d.v); f != nil {
-		*f = f.after(d.op, d.k, outcome)
-		return n
+func (m facts) after(d *decision, outcome bool, mem *memory) facts {
+	n := facts(mem.known.take(len(m) + 1))
+	n = n[:copy(n, m)]
+	for i := range n {
+		if n[i].vid == d.vid {
+			n[i].fact = mem.fact(n[i].after(d.op, d.k, outcome, mem))
+			return n
+		}
 	}
 	if len(n) == maxFacts {
 		n = slices.Delete(n, keptFacts, keptFacts+1)
 	}
-	return append(n, known{d.v, anything().after(d.op, d.k, outcome)})
+	return append(n, known{d.vid, mem.fact(anything().after(d.op, d.k, outcome, mem))})
 }
 
 // or is what holds in both cases.
-func (m facts) or(o facts) facts {
-	var n facts
+func (m facts) or(o facts, mem *memory) facts {
+	n := facts(mem.known.take(min(len(m), len(o))))[:0]
 	for i := range m {
-		if x := o.of(m[i].v); x != nil {
-			n = append(n, known{m[i].v, m[i].fact.or(*x)})
+		x := o.of(m[i].vid)
+		switch {
+		case x == m[i].fact:
+			n = append(n, m[i])
+		case x != nil:
+			n = append(n, known{m[i].vid, mem.fact(m[i].or(*x))})
 		}
 	}
 	return n
+}
+
+// memory is where facts are, in few pieces: compiling takes most
+// of its time for them.
+type memory struct {
+	known pieces[known]
+	facts pieces[fact]
+	tests pieces[tested]
+}
+
+func (m *memory) fact(f fact) *fact {
+	p := &m.facts.take(1)[0]
+	*p = f
+	return p
+}
+
+type pieces[T any] struct {
+	free []T
+	size int
+}
+
+// take is n of them, with nothing behind to append to.
+func (p *pieces[T]) take(n int) []T {
+	if len(p.free) < n {
+		p.size = min(max(2*p.size, 32), 1024)
+		p.free = make([]T, max(n, p.size))
+	}
+	out := p.free[:n:n]
+	p.free = p.free[n:]
+	return out
 }

@@ -1,11 +1,14 @@
 package filter
 
+import "slices"
+
 // A graph is a set of decisions, each different from all others: equal ones
 // are one. It has no cycles.
 type graph struct {
-	unique map[decision]*decision
+	unique map[decisionKey]*decision
+	values map[value]int32
 	calcs  map[string]*calc
-	order  int
+	order  int32
 	// strict keeps tests that make no difference, for what they read: the
 	// truth tests tell by it why two programs differ.
 	strict bool
@@ -23,7 +26,25 @@ type decision struct {
 	op     cmp
 	k      uint32
 	t, f   *decision
-	id     int // creation order: what it leads to is smaller
+	id     int32 // creation order: what it leads to is smaller
+	vid    int32 // the number of v
+	pos    int32 // among those that reachable found last
+}
+
+// A decisionKey is all that makes a decision what it is.
+type decisionKey struct {
+	kind      decisionKind
+	ranged    bool
+	op        cmp
+	vid, t, f int32
+	k         uint32
+}
+
+func (d *decision) number() int32 {
+	if d == nil {
+		return 0
+	}
+	return d.id
 }
 
 type decisionKind uint8
@@ -35,17 +56,29 @@ const (
 )
 
 func newGraph() *graph {
-	return &graph{unique: make(map[decision]*decision), calcs: make(map[string]*calc)}
+	return &graph{unique: make(map[decisionKey]*decision), values: make(map[value]int32), calcs: make(map[string]*calc)}
 }
 
 func (g *graph) add(d decision) *decision {
-	if have, ok := g.unique[d]; ok {
+	vid, ok := g.values[d.v]
+	if !ok {
+		vid = int32(len(g.values))
+		g.values[d.v] = vid
+	}
+	d.vid = vid
+	return g.again(d)
+}
+
+// again is add for a value that has its number.
+func (g *graph) again(d decision) *decision {
+	key := decisionKey{kind: d.kind, ranged: d.ranged, op: d.op, vid: d.vid, t: d.t.number(), f: d.f.number(), k: d.k}
+	if have, ok := g.unique[key]; ok {
 		return have
 	}
 	g.order++
 	n := d
 	n.id = g.order
-	g.unique[d] = &n
+	g.unique[key] = &n
 	return &n
 }
 
@@ -92,17 +125,30 @@ func (g *graph) build(c *cond, t, f *decision) *decision {
 	return g.test(c.v, c.op, c.k, t, f)
 }
 
+// to is d with other ends.
+func (g *graph) to(d, t, f *decision) *decision {
+	switch {
+	case d.t == t && d.f == f:
+		return d
+	case d.kind == branch && t == f && (d.ranged || !g.strict):
+		return t
+	}
+	n := *d
+	n.t, n.f = t, f
+	return g.again(n)
+}
+
 // reachable are the decisions below root, every one before those it leads to.
 func reachable(root *decision) []*decision {
 	var out []*decision
-	seen := make(map[*decision]bool)
+	seen := make([]bool, root.id+1)
 	// An explicit stack: a long expression makes a long chain.
 	type visit struct {
 		d    *decision
 		step int
 	}
 	stack := []visit{{d: root}}
-	seen[root] = true
+	seen[root.id] = true
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
 		next := top.d.f
@@ -115,13 +161,14 @@ func reachable(root *decision) []*decision {
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		if next != nil && !seen[next] {
-			seen[next] = true
+		if next != nil && !seen[next.id] {
+			seen[next.id] = true
 			stack = append(stack, visit{d: next})
 		}
 	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
+	slices.Reverse(out)
+	for i, d := range out {
+		d.pos = int32(i)
 	}
 	return out
 }

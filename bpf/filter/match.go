@@ -43,10 +43,6 @@ func NewMatcher(e *Expr, link capture.LinkType) (*Matcher, error) {
 	if len(order) > maxSteps {
 		return nil, &Error{Msg: "the expression is too long"}
 	}
-	at := make(map[*decision]uint16, len(order))
-	for i, d := range order {
-		at[d] = uint16(i)
-	}
 	m := &Matcher{steps: make([]matchStep, len(order))}
 	for i, d := range order {
 		s := &m.steps[i]
@@ -59,13 +55,15 @@ func NewMatcher(e *Expr, link capture.LinkType) (*Matcher, error) {
 			s.keep = d.k
 		}
 		if d.t != nil {
-			s.t = at[d.t]
+			s.t = uint16(d.t.pos)
 		}
 		if d.f != nil {
-			s.f = at[d.f]
+			s.f = uint16(d.f.pos)
 		}
 	}
-	m.quick = newQuick(root, at, link)
+	if len(order) <= MaxInstructions {
+		m.quick = newQuick(root, link)
+	}
 	return m, nil
 }
 

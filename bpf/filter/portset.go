@@ -1,7 +1,5 @@
 package filter
 
-import "slices"
-
 // A portSet is a union of port terms of one layout, per protocol.
 type portSet struct {
 	layout layout
@@ -77,17 +75,23 @@ func (s *portSet) union(o *portSet) *portSet {
 	return u
 }
 
-// merge is the union of ranges, sorted, with neighbours joined.
+// merge is the union of sorted ranges, with neighbours joined.
 func merge(a, b []portRange) []portRange {
-	all := slices.Concat(a, b)
-	slices.SortFunc(all, func(x, y portRange) int { return int(x.lo) - int(y.lo) })
-	var out []portRange
-	for _, r := range all {
+	out := make([]portRange, 0, len(a)+len(b))
+	for len(a)+len(b) > 0 {
+		if len(a) == 0 || len(b) > 0 && b[0].lo < a[0].lo {
+			a, b = b, a
+		}
+		r := a[0]
+		a = a[1:]
 		if n := len(out); n > 0 && int(r.lo) <= int(out[n-1].hi)+1 {
 			out[n-1].hi = max(out[n-1].hi, r.hi)
 			continue
 		}
 		out = append(out, r)
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	return out
 }

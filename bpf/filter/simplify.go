@@ -7,8 +7,9 @@ const maxRounds = 20
 // known on the way, and drops those that make no difference. It never repeats
 // a part of the graph, so the result is never larger.
 func simplify(g *graph, root *decision) *decision {
+	var mem memory
 	for range maxRounds {
-		next := thread(g, root)
+		next := thread(g, root, &mem)
 		if next == root {
 			break
 		}
@@ -18,11 +19,15 @@ func simplify(g *graph, root *decision) *decision {
 }
 
 // thread is one pass: facts flow down, decisions are built again from below.
-func thread(g *graph, root *decision) *decision {
+func thread(g *graph, root *decision, mem *memory) *decision {
 	order := reachable(root)
-	state := map[*decision]facts{root: nil}
-	type edges struct{ t, f *decision }
-	to := make(map[*decision]edges, len(order))
+	type point struct {
+		facts facts
+		alive bool
+		t, f  *decision // where the edges lead now
+	}
+	at := make([]point, len(order))
+	at[0].alive = true
 	arrive := func(d *decision, m facts) *decision {
 		for d.kind == branch {
 			outcome, sure := m.decide(d)
@@ -35,43 +40,39 @@ func thread(g *graph, root *decision) *decision {
 				d = d.f
 			}
 		}
-		if have, ok := state[d]; ok {
-			state[d] = have.or(m)
+		if p := &at[d.pos]; p.alive {
+			p.facts = p.facts.or(m, mem)
 		} else {
-			state[d] = m
+			p.alive, p.facts = true, m
 		}
 		return d
 	}
-	for _, d := range order {
-		m, alive := state[d]
-		if !alive {
+	for i, d := range order {
+		p := &at[i]
+		if !p.alive {
 			continue
 		}
 		switch d.kind {
 		case branch:
-			to[d] = edges{arrive(d.t, m.after(d, true)), arrive(d.f, m.after(d, false))}
+			p.t = arrive(d.t, p.facts.after(d, true, mem))
+			p.f = arrive(d.f, p.facts.after(d, false, mem))
 		case setX:
-			to[d] = edges{t: arrive(d.t, m)}
+			p.t = arrive(d.t, p.facts)
 		}
-		delete(state, d)
+		p.facts = nil
 	}
-	fresh := make(map[*decision]*decision, len(order))
+	fresh := make([]*decision, len(order))
 	for i := len(order) - 1; i >= 0; i-- {
-		d := order[i]
-		e, alive := to[d]
+		d, p := order[i], &at[i]
 		switch {
 		case d.kind == end:
-			fresh[d] = d
-		case !alive:
+			fresh[i] = d
+		case !p.alive:
 		case d.kind == branch:
-			if d.ranged {
-				fresh[d] = g.inRange(d.v, d.op, d.k, fresh[e.t], fresh[e.f])
-			} else {
-				fresh[d] = g.test(d.v, d.op, d.k, fresh[e.t], fresh[e.f])
-			}
+			fresh[i] = g.to(d, fresh[p.t.pos], fresh[p.f.pos])
 		case d.kind == setX:
-			fresh[d] = g.setX(d.v, fresh[e.t])
+			fresh[i] = g.to(d, fresh[p.t.pos], nil)
 		}
 	}
-	return fresh[root]
+	return fresh[0]
 }

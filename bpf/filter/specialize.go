@@ -7,15 +7,15 @@ import (
 	"github.com/pxescope/pxescope/capture"
 )
 
-// newQuick works a graph out for every shape; nil where it is too large. at are
-// the numbers of its decisions in the Matcher's steps.
-func newQuick(root *decision, at map[*decision]uint16, link capture.LinkType) *quick {
+// newQuick works a graph out for every shape; nil where it is too large. The
+// Matcher's steps have the decisions' positions.
+func newQuick(root *decision, link capture.LinkType) *quick {
 	l, ok := links[link]
-	if !ok || len(at) > MaxInstructions {
+	if !ok {
 		return nil
 	}
 	q := &quick{media: l.media, typ: int(l.typ), ip: int(l.payload), steps: make([]quickStep, 2, 64)}
-	s := specializer{quick: q, at: at, unique: make(map[quickStep]uint16), sets: make(map[string]*bitSet), exits: make(map[string][]uint8)}
+	s := specializer{quick: q, unique: make(map[quickStep]uint16), sets: make(map[string]*bitSet), exits: make(map[string][]uint8)}
 	for i, tags := range shapeTags {
 		for j := range shapesEach {
 			s.assume(&l, tags, j)
@@ -36,7 +36,6 @@ func newQuick(root *decision, at map[*decision]uint16, link capture.LinkType) *q
 // A specializer works a graph out for one shape after the other.
 type specializer struct {
 	*quick
-	at map[*decision]uint16
 
 	known  map[uint32]bitsKnown // bytes of the shape, by offset
 	header uint32               // of IPv4, with its options; 0: not known
@@ -198,7 +197,7 @@ func (s *specializer) add(n quickStep) uint16 {
 }
 
 func (s *specializer) generic(d *decision, x uint32) uint16 {
-	return s.add(quickStep{op: quickGeneric, t: s.at[d], lo: x})
+	return s.add(quickStep{op: quickGeneric, t: uint16(d.pos), lo: x})
 }
 
 // test is a step for one comparison.

@@ -33,7 +33,7 @@ func BenchmarkProgram(b *testing.B) {
 		hook Hook
 		typ  ebpf.ProgramType
 	}{{"xdp", XDP, ebpf.XDP}, {"tc", TCX, ebpf.SchedCLS}} {
-		m, err := newMaps(l, 2)
+		m, err := newMaps(l, nil, 2)
 		privileged(b, err)
 		defer m.close()
 		counting, err := m.program(c.hook, 0, false, false)

@@ -1,12 +1,17 @@
 package counter
 
-import "github.com/pxescope/pxescope/classify/catalog"
+import (
+	"github.com/pxescope/pxescope/bpf/filter"
+	"github.com/pxescope/pxescope/classify/catalog"
+)
 
 // A Config says what to count where.
 type Config struct {
 	Catalog    *catalog.Catalog // nil: catalog.Default()
 	Hook       Hook             // "": TCX where the kernel has it, else Socket
 	Interfaces []string
+	// Filter, if set, says which packets are counted; the others are Filtered.
+	Filter *filter.Expr
 	// Pin, if set, is a directory of a BPF file system. A counter that is pinned
 	// there is read, and no interface may be named; else one is made and keeps
 	// counting after Close, until the directory is removed.
@@ -18,6 +23,13 @@ func (c *Config) layout() (*Layout, error) {
 		return NewLayout(catalog.Default())
 	}
 	return NewLayout(c.Catalog)
+}
+
+func (c *Config) filterText() string {
+	if c.Filter == nil {
+		return ""
+	}
+	return c.Filter.String()
 }
 
 // A Comparison is one capture counted twice: by the program in the kernel and

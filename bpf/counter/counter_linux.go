@@ -11,6 +11,7 @@ import (
 
 	"github.com/cilium/ebpf/link"
 
+	"github.com/pxescope/pxescope/bpf/filter"
 	"github.com/pxescope/pxescope/capture"
 )
 
@@ -20,6 +21,7 @@ import (
 type Counter struct {
 	hook     Hook
 	names    []string
+	filter   string
 	m        *maps
 	attached []io.Closer
 }
@@ -54,9 +56,9 @@ func Open(c Config) (*Counter, error) {
 	if hook == "" {
 		hook = TCX
 	}
-	n, err := open(l, hook, ifaces)
+	n, err := open(&c, l, hook, ifaces)
 	if c.Hook == "" && c.Pin == "" && errors.Is(err, ErrUnsupported) {
-		n, err = open(l, Socket, ifaces)
+		n, err = open(&c, l, Socket, ifaces)
 	}
 	if err != nil || c.Pin == "" {
 		return n, err
@@ -68,12 +70,12 @@ func Open(c Config) (*Counter, error) {
 	return n, nil
 }
 
-func open(l *Layout, hook Hook, ifaces []net.Interface) (*Counter, error) {
-	m, err := newMaps(l, 2*len(ifaces))
+func open(c *Config, l *Layout, hook Hook, ifaces []net.Interface) (*Counter, error) {
+	m, err := newMaps(l, c.Filter, 2*len(ifaces))
 	if err != nil {
 		return nil, explain(err, hook, "")
 	}
-	n := &Counter{hook: hook, m: m}
+	n := &Counter{hook: hook, filter: c.filterText(), m: m}
 	for i, ifc := range ifaces {
 		if err := n.attach(ifc, 2*i); err != nil {
 			n.Close()
@@ -132,7 +134,9 @@ func (c *Counter) Read() (*Totals, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.m.layout.totals(c.hook, c.names, counts), nil
+	t := c.m.layout.totals(c.hook, c.names, counts)
+	t.Filter = c.filter
+	return t, nil
 }
 
 // Close takes the programs off the interfaces, unless they are pinned.
@@ -156,7 +160,7 @@ func Compare(c Config, src capture.Source) (*Comparison, error) {
 	if hook == "" {
 		hook = XDP // takes the shortest frames, and needs no socket buffer
 	}
-	m, err := newMaps(l, 2)
+	m, err := newMaps(l, c.Filter, 2)
 	if err != nil {
 		return nil, explain(err, hook, "")
 	}
@@ -166,6 +170,12 @@ func Compare(c Config, src capture.Source) (*Comparison, error) {
 		return nil, explain(err, hook, "")
 	}
 	defer p.Close()
+	var match *filter.Matcher
+	if c.Filter != nil {
+		if match, err = filter.NewMatcher(c.Filter, capture.LinkEthernet); err != nil {
+			return nil, refused(err)
+		}
+	}
 	ref, cmp := NewReference(l), &Comparison{Differing: []Difference{}}
 	counts := [][]pair{make([]pair, 2*len(l.slots)), make([]pair, 2*len(l.slots))}
 	var pkt capture.Packet
@@ -194,7 +204,12 @@ func Compare(c Config, src capture.Source) (*Comparison, error) {
 			cmp.Cut++
 		}
 		cmp.Frames++
-		want := ref.Cell(&pkt)
+		// A fragment whose first is left out is of no service the program knows:
+		// the Reference must not see what the filter leaves out.
+		want := Cell{Slot: slotFiltered}
+		if match == nil || match.Match(pkt.Data, len(pkt.Data)) {
+			want = ref.Cell(&pkt)
+		}
 		number := want.Slot << 1
 		if want.ToPort {
 			number |= 1
@@ -211,6 +226,7 @@ func Compare(c Config, src capture.Source) (*Comparison, error) {
 	}
 	cmp.Kernel = l.totals(hook, []string{"capture"}, ran)
 	cmp.Go = l.totals(hook, []string{"capture"}, counts)
+	cmp.Kernel.Filter, cmp.Go.Filter = c.filterText(), c.filterText()
 	return cmp, nil
 }
 

@@ -15,6 +15,7 @@ const (
 	Other       Kind = "other"       // read, and of no service
 	Undecodable Kind = "undecodable" // a header is cut or broken before the ports
 	Fragments   Kind = "fragments"   // later IP fragments of a datagram whose first fragment was not seen
+	Filtered    Kind = "filtered"    // left out by Config.Filter
 	FrameKind   Kind = "frame"       // a service without ports: ARP, ICMP, LLDP
 	PortKind    Kind = "port"        // a service's port
 )
@@ -25,6 +26,7 @@ const (
 	slotOther = iota
 	slotUndecodable
 	slotFragments
+	slotFiltered
 	firstService
 )
 
@@ -38,7 +40,7 @@ const longRun = 16
 // A Slot is what one pair of counters stands for.
 type Slot struct {
 	Kind    Kind          `json:"kind"`
-	Service string        `json:"service,omitempty"` // catalog id, empty for the first three kinds
+	Service string        `json:"service,omitempty"` // catalog id, empty for the first four kinds
 	Phase   string        `json:"phase,omitempty"`
 	Proto   catalog.Proto `json:"-"`
 	Port    uint16        `json:"port,omitempty"` // the catalog's side of the conversation
@@ -90,7 +92,7 @@ const (
 // NewLayout arranges counters for a catalog. It fails only for a catalog that
 // claims more single ports than a byte can number.
 func NewLayout(c *catalog.Catalog) (*Layout, error) {
-	l := &Layout{cat: c, slots: []Slot{{Kind: Other}, {Kind: Undecodable}, {Kind: Fragments}}}
+	l := &Layout{cat: c, slots: []Slot{{Kind: Other}, {Kind: Undecodable}, {Kind: Fragments}, {Kind: Filtered}}}
 	for i := range c.Services() {
 		l.addFrames(&c.Services()[i])
 	}

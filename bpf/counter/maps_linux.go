@@ -8,11 +8,14 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/features"
+
+	"github.com/pxescope/pxescope/bpf/filter"
 )
 
 // maps are what the programs of one Counter share.
 type maps struct {
 	layout *Layout
+	filter *filter.Expr
 	cpus   int
 	places int // interfaces times directions
 	counts *ebpf.Map
@@ -30,12 +33,12 @@ func (m *maps) countSize() int {
 	return m.cpus*stride(m.layout, m.places) + 2*maxSlots*pairSize
 }
 
-func newMaps(l *Layout, places int) (*maps, error) {
+func newMaps(l *Layout, f *filter.Expr, places int) (*maps, error) {
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return nil, fmt.Errorf("count CPUs: %w", err)
 	}
-	m := &maps{layout: l, cpus: cpus, places: places}
+	m := &maps{layout: l, filter: f, cpus: cpus, places: places}
 	if m.counts, err = ebpf.NewMap(&ebpf.MapSpec{
 		Name: "pxe_counts", Type: ebpf.Array, KeySize: 4, ValueSize: uint32(m.countSize()), MaxEntries: 1,
 	}); err != nil {
@@ -70,12 +73,19 @@ func (m *maps) close() error {
 // program loads the program that counts at place number n, or at n and n+1 for
 // a socket filter, which sees both directions.
 func (m *maps) program(h Hook, n int, xdpFrags, echo bool) (*ebpf.Program, error) {
+	var pre *prefix
+	if m.filter != nil {
+		var err error
+		if pre, err = newPrefix(m.filter, h, xdpFrags); err != nil {
+			return nil, err
+		}
+	}
 	typ := map[Hook]ebpf.ProgramType{TCX: ebpf.SchedCLS, Socket: ebpf.SocketFilter, XDP: ebpf.XDP, XDPGeneric: ebpf.XDP}[h]
 	spec := &ebpf.ProgramSpec{
 		Name: "pxe_count", Type: typ, License: "Dual MIT/GPL",
 		Instructions: emit(m.layout, place{
 			hook: h, order: order, cpus: m.cpus, stride: stride(m.layout, m.places),
-			base: n * block(m.layout), egress: block(m.layout), xdpFrags: xdpFrags, echo: echo,
+			base: n * block(m.layout), egress: block(m.layout), xdpFrags: xdpFrags, echo: echo, filter: pre,
 			countFD: m.counts.FD(), tableFD: m.table.FD(), fragsFD: m.frags.FD(),
 		}),
 	}

@@ -21,7 +21,7 @@ import (
 const (
 	pinCounts = "counts"
 	pinMeta   = "meta"
-	metaSize  = 4096
+	metaSize  = 1 << 17 // a filter has 64 KiB at most
 )
 
 // meta is what a later run needs to read pinned counters, as JSON.
@@ -29,6 +29,7 @@ type meta struct {
 	Hook   Hook     `json:"hook"`
 	Names  []string `json:"names"`
 	CPUs   int      `json:"cpus"`
+	Filter string   `json:"filter,omitempty"`
 	Layout string   `json:"layout"` // digest: another catalog numbers its slots otherwise
 }
 
@@ -70,12 +71,12 @@ func (c *Counter) pin(dir string) (err error) {
 			os.RemoveAll(dir)
 		}
 	}()
-	b, err := json.Marshal(meta{c.hook, c.names, c.m.cpus, c.m.layout.digest()})
+	b, err := json.Marshal(meta{c.hook, c.names, c.m.cpus, c.filter, c.m.layout.digest()})
 	if err != nil {
 		return err
 	}
 	if len(b) > metaSize {
-		return fmt.Errorf("pin: %d interfaces are too many", len(c.names))
+		return &Error{errors.New("pin: interfaces and filter are too long to be kept beside the counters"), "name fewer interfaces, or a shorter filter"}
 	}
 	value := make([]byte, metaSize)
 	copy(value, b)
@@ -125,7 +126,7 @@ func openPinned(l *Layout, dir string) (*Counter, error) {
 		return nil, &Error{fmt.Errorf("the counter in %s was made with another catalog", dir),
 			"read it with the pxescope and the --catalog that made it, or end it: rm -r " + dir}
 	}
-	c := &Counter{hook: x.Hook, names: x.Names, m: &maps{layout: l, cpus: x.CPUs, places: 2 * len(x.Names)}}
+	c := &Counter{hook: x.Hook, names: x.Names, filter: x.Filter, m: &maps{layout: l, cpus: x.CPUs, places: 2 * len(x.Names)}}
 	if c.m.counts, err = ebpf.LoadPinnedMap(filepath.Join(dir, pinCounts), &ebpf.LoadPinOptions{ReadOnly: true}); err != nil {
 		return nil, fmt.Errorf("open the pinned counter: %w", err)
 	}

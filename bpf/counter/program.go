@@ -11,6 +11,7 @@ import (
 // only how a header is reached (need) and how it ends differ.
 //
 //	at = start of the frame
+//	with a filter: if it does not match: slot = filtered; goto count
 //	tc: if less than 128 bytes lie in the linear part and there are more: pull them in
 //	need 14; type = at[12:14]; at += 14
 //
@@ -73,7 +74,8 @@ const (
 	rounds      = -56 // tags and extension headers so far
 	ipVersion   = -64
 	fragValue   = -72
-	copied      = -112 // a socket filter's copy of the present header
+	copied      = -112   // a socket filter's copy of the present header
+	filterFrame = copied // a filter's memory lies below
 )
 
 // What a packet was found to be.
@@ -133,7 +135,8 @@ type place struct {
 	base     int // of this interface and direction in them
 	egress   int // a socket filter adds it for sent packets
 	xdpFrags bool
-	echo     bool // return slot<<1|side instead: for test runs
+	echo     bool    // return slot<<1|side instead: for test runs
+	filter   *prefix // nil: every packet is counted
 	countFD  int
 	tableFD  int
 	fragsFD  int
@@ -258,6 +261,21 @@ func (w *writer) start() {
 		asm.StoreMem(fp, fragKind, asm.R0, asm.DWord),
 		asm.StoreMem(fp, rounds, asm.R0, asm.DWord),
 	)
+	if w.p.hook == TCX {
+		w.pull()
+	} else {
+		w.packet()
+	}
+	if w.p.filter != nil {
+		w.prefix()
+	}
+	w.need(14, "undecodable")
+	w.load(asm.R1, 12, asm.Half)
+	w.add(asm.Add.Imm(at, 14))
+}
+
+// packet sets at and end to those of the packet.
+func (w *writer) packet() {
 	switch {
 	case w.p.hook == Socket:
 		w.add(asm.Mov.Imm(at, 0))
@@ -267,19 +285,18 @@ func (w *writer) start() {
 			asm.LoadMem(end, ctx, xdpDataEnd, asm.Word),
 		)
 	default:
-		w.pull()
+		w.add(
+			asm.LoadMem(at, ctx, skbData, asm.Word),
+			asm.LoadMem(end, ctx, skbDataEnd, asm.Word),
+		)
 	}
-	w.need(14, "undecodable")
-	w.load(asm.R1, 12, asm.Half)
-	w.add(asm.Add.Imm(at, 14))
 }
 
 // pull makes the headers of a socket buffer lie in its linear part. Most do:
 // it is the sending of large packets from user space that leaves them outside.
 func (w *writer) pull() {
+	w.packet()
 	w.add(
-		asm.LoadMem(at, ctx, skbData, asm.Word),
-		asm.LoadMem(end, ctx, skbDataEnd, asm.Word),
 		asm.Mov.Reg(asm.R0, at),
 		asm.Add.Imm(asm.R0, linearPart),
 		asm.JLE.Reg(asm.R0, end, "linear"),
@@ -294,9 +311,8 @@ func (w *writer) pull() {
 	w.add(
 		asm.Mov.Reg(asm.R1, ctx),
 		asm.FnSkbPullData.Call(),
-		asm.LoadMem(at, ctx, skbData, asm.Word),
-		asm.LoadMem(end, ctx, skbDataEnd, asm.Word),
 	)
+	w.packet()
 	w.here("linear")
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/pxescope/pxescope/bpf/filter"
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/pcapfile"
 	"github.com/pxescope/pxescope/classify/catalog"
@@ -51,7 +52,12 @@ type runner struct {
 
 func newRunner(t testing.TB, l *Layout, h Hook, xdpFrags bool) *runner {
 	t.Helper()
-	m, err := newMaps(l, 2)
+	return newFilterRunner(t, l, nil, h, xdpFrags)
+}
+
+func newFilterRunner(t testing.TB, l *Layout, e *filter.Expr, h Hook, xdpFrags bool) *runner {
+	t.Helper()
+	m, err := newMaps(l, e, 2)
 	privileged(t, err)
 	t.Cleanup(func() { m.close() })
 	p, err := m.program(h, 0, xdpFrags, true)

@@ -17,6 +17,9 @@ type Totals struct {
 	// Egress is false where sent packets cannot be seen: nothing is said of them.
 	Egress bool `json:"egress"`
 	Count
+	// Filter is Config.Filter, and Filtered what it left out: counted nowhere else.
+	Filter      string           `json:"filter,omitempty"`
+	Filtered    Count            `json:"filtered"`
 	Services    []ServiceCount   `json:"services"` // of all interfaces, most packets first
 	Ports       []PortCount      `json:"ports"`
 	Other       Count            `json:"other"`       // of no service
@@ -32,6 +35,8 @@ type Count struct {
 	Bytes      uint64 `json:"bytes"`
 	InPackets  uint64 `json:"in_packets"`
 	OutPackets uint64 `json:"out_packets"`
+	InBytes    uint64 `json:"in_bytes"`
+	OutBytes   uint64 `json:"out_bytes"`
 }
 
 // A ServiceCount is what was counted of one service. To and From are packets
@@ -61,6 +66,7 @@ type InterfaceCount struct {
 	Other       Count          `json:"other"`
 	Fragments   Count          `json:"fragments"`
 	Undecodable Count          `json:"undecodable"`
+	Filtered    Count          `json:"filtered"`
 }
 
 func (c *Count) add(p pair, egress bool) {
@@ -68,8 +74,10 @@ func (c *Count) add(p pair, egress bool) {
 	c.Bytes += p.bytes
 	if egress {
 		c.OutPackets += p.packets
+		c.OutBytes += p.bytes
 	} else {
 		c.InPackets += p.packets
+		c.InBytes += p.bytes
 	}
 }
 
@@ -92,10 +100,12 @@ func (l *Layout) totals(h Hook, names []string, counts [][]pair) *Totals {
 		t.Interfaces = append(t.Interfaces, InterfaceCount{
 			Name: name, Count: own.sum, Services: own.list(),
 			Other: own.kinds[slotOther], Fragments: own.kinds[slotFragments], Undecodable: own.kinds[slotUndecodable],
+			Filtered: own.kinds[slotFiltered],
 		})
 	}
 	t.Count, t.Services = all.sum, all.list()
 	t.Other, t.Fragments, t.Undecodable = all.kinds[slotOther], all.kinds[slotFragments], all.kinds[slotUndecodable]
+	t.Filtered = all.kinds[slotFiltered]
 	t.Ports = l.portCounts(ports)
 	return t
 }
@@ -134,8 +144,12 @@ func (t *tally) add(number int, p pair, egress bool) {
 	if p.packets == 0 {
 		return
 	}
-	t.sum.add(p, egress)
 	slot := number >> 1
+	if slot == slotFiltered {
+		t.kinds[slot].add(p, egress)
+		return
+	}
+	t.sum.add(p, egress)
 	if slot < firstService {
 		t.kinds[slot].add(p, egress)
 		return

@@ -1,0 +1,323 @@
+package follow
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"github.com/cilium/ebpf/asm"
+)
+
+// The program, as it would read in C.
+//
+//	fast: 36 bytes from the Ethernet type on, in one call; less: slow
+//	if IPv4 without options, whole, as long as it says, UDP or TCP:
+//	    e = ports[source] | ports[destination]
+//	    if e passes: pass, or slow if it teaches
+//	    if e was learnt somewhere: slow
+//	    TCP: SYN or RST: pass; no RPC call: drop
+//	    UDP: no RPC call: sample
+//	slow:
+//	at = start of the frame
+//	need 14; type = at[12:14]; at += 14
+//	ether:
+//	while type is 0x8100, 0x88a8 or 0x9100:      // 802.1Q, 802.1ad, old QinQ
+//	    need 4; 8 tags at most; type = at[2:4]; at += 4
+//	storage, MACsec: drop; not IP: pass
+//	ip4:
+//	need 20; version, header length, total length; src, dst = addresses
+//	if fragment: key = src, dst, id, protocol; later one: goto later; first = true
+//	at += header length
+//	ip6:
+//	need 40; version; src, dst = addresses; at += 40
+//	transport:                                   // left = bytes of the IP payload from at on
+//	UDP, TCP: below
+//	else what protos says: pass, drop, or skip an extension header (10 at most,
+//	    with tags; a fragment header as in ip4) and again
+//
+//	udp, tcp:
+//	need 4; e = ports[source] | ports[destination]
+//	if e passes:
+//	    to 69: clients[src, source port] = now
+//	    to 111: calls[src, source port, xid] = what is asked for
+//	    from 111: servers[src, port that the reply tells] = now, if calls has the question
+//	    pass
+//	if one of the two was learnt within the last minutes:
+//	    if clients or servers have dst, destination or src, source and it is not over:
+//	        it was used now; pass
+//	header broken or cut: pass
+//	TCP: SYN or RST: pass
+//	an RPC call to one of Sun's programs: servers[dst, destination port] = now; pass
+//	TCP: drop
+//	sample:
+//	stamp of a hash of addresses and ports older than a second: set it; pass; else drop
+//
+//	later: pass or drop as fragments[key] says, if that is not over;
+//	    else pass, 2,048 per eighth of a second
+//	pass, drop: if first: fragments[key] = pass or drop
+//	a need that fails: pass
+//
+// Fields of the frame are compared and looked up as they lie in memory, in
+// network order: constants and tables are turned instead. The fast way stores
+// nothing on the stack: for who lacks CAP_PERFMON each store is a barrier.
+
+// Registers with one meaning all the way. R0 to R5 are scratch, and lost in
+// helper calls.
+const (
+	at    = asm.R6 // offset of the present header
+	ctx   = asm.R7 // struct __sk_buff
+	left  = asm.R8 // bytes of the IP payload from at on
+	proto = asm.R9 // IP protocol
+	fp    = asm.RFP
+)
+
+// Offsets from the frame pointer.
+const (
+	addrSrc   = -40 // 16, as wire.Addr
+	addrDst   = -24 // 16
+	fragKey   = addrSrc
+	fragID    = -8 // 4
+	fragProto = -4 // version<<8|protocol, 4
+
+	fragKeySize = 40
+
+	first  = -48 // 1 in a first fragment
+	rounds = -56 // tags and extension headers so far
+	is6    = -64
+	ports  = -72 // source and destination as in the packet
+	clock  = -80 // now, where it was asked for
+
+	portKey     = -104 // address 16, port 2, protocol 2
+	portKeySize = 20
+	portValue   = -120 // until 8, how long 8
+
+	callKey       = -144 // client's address 16, its port 2, protocol 2, xid 4
+	callKeySize   = 24
+	callValue     = -168 // kind 4, protocol asked for 4, server's address 16
+	callValueSize = 24
+
+	fragValue = -184 // until 8, verdict 8
+	valueSize = 16
+
+	copied = -224 // 40 bytes, the present header
+	again  = -232 // turns of DUMP's loop
+	fast   = -320 // the IP header of the fast way; two bytes before it the Ethernet type
+)
+
+// Kinds of questions to portmap.
+const (
+	asksPort    = 1 // GETPORT, CALLIT: the answer is a number
+	asksAddress = 2 // GETADDR, GETVERSADDR: a universal address
+	asksAll     = 3 // DUMP of version 2
+)
+
+// Verdicts about a fragmented datagram.
+const (
+	verdictDrop = 0
+	verdictPass = 1
+)
+
+// Sizes and limits.
+const (
+	maxTags    = 8  // as wire.MaxTags
+	maxRounds  = 10 // tags and IPv6 extension headers together
+	tagLength  = 4
+	fastLength = 36 // type, IPv4 header, 14 bytes of TCP's
+
+	passesFor = 30e9  // ns: a fragment's verdict, as Linux waits (net.ipv4.ipfrag_time)
+	dropsFor  = 500e6 // ns: short, for ids come again soon where there is bulk
+	renewed   = 1e9   // ns: a use within that of the last one is not noted
+	sampled   = 1e9   // ns between two samples
+
+	straysPerWindow = 2048
+	windowShift     = 27 // 134 ms
+	stampShift      = 20 // of the clock, for 32 bits: 1.05 ms
+	epochShift      = 36 // 69 s
+	epochMask       = 127
+	maxAuth         = 400 // bytes, RFC 5531 section 8.2
+	maxMappings     = 64  // of a DUMP reply
+)
+
+// Counters, per processor.
+const (
+	countPassed = iota
+	countDropped
+	countTFTP
+	countRPC
+	countFragments
+	countFailures
+	countSamples
+	countStrays
+	countExcess
+	countWindow // no count: in which window the strays are
+	countInWindow
+	counterShift = 7 // bytes of one processor
+)
+
+// struct __sk_buff (linux/bpf.h).
+const skbLen = 0
+
+// IP protocol numbers (IANA protocol-numbers).
+const (
+	protoTCP = 6
+	protoUDP = 17
+)
+
+// A machine is what the program is emitted for.
+type machine struct {
+	order   binary.ByteOrder
+	cpus    int
+	coarse  bool // bpf_ktime_get_coarse_ns is there, Linux 5.11
+	snap    uint32
+	tftp    int64 // ns
+	rpc     int64
+	asks    bool // RPC is followed
+	serves  bool // TFTP is followed
+	table   int  // file descriptors of maps
+	counts  int
+	clients int
+	servers int
+	calls   int
+	frags   int
+}
+
+// emit writes the program.
+func emit(m machine) asm.Instructions {
+	w := &writer{m: m, looks: make(map[string]int)}
+	w.fastWay()
+	w.start()
+	w.ether()
+	w.ip4()
+	w.ip6()
+	w.transport()
+	w.ports("udp", tableUDP)
+	w.ports("tcp", 0)
+	w.udp()
+	w.tcp()
+	w.portmap()
+	w.later()
+	w.ends()
+	return w.ins
+}
+
+// A writer appends instructions; a label waits for the next one.
+type writer struct {
+	m     machine
+	ins   asm.Instructions
+	label string
+	names int
+	looks map[string]int // look-ups for each protocol so far
+}
+
+func (w *writer) add(ins ...asm.Instruction) {
+	for _, i := range ins {
+		if w.label != "" {
+			i, w.label = i.WithSymbol(w.label), ""
+		}
+		w.ins = append(w.ins, i)
+	}
+}
+
+// here names the next instruction.
+func (w *writer) here(label string) {
+	if w.label != "" {
+		panic("two labels at one instruction: " + w.label + ", " + label)
+	}
+	w.label = label
+}
+
+func (w *writer) jump(label string) { w.add(asm.Ja.Label(label)) }
+
+// next makes up the name of a place nearby.
+func (w *writer) next() string {
+	w.names++
+	return "next_" + strconv.Itoa(w.names)
+}
+
+// copy reads n bytes from offset off of the frame, which may be at plus a
+// number, to the stack, or jumps.
+func (w *writer) copy(to, n int32, otherwise string, off ...asm.Instruction) {
+	w.add(off...)
+	w.add(
+		asm.Mov.Reg(asm.R1, ctx),
+		asm.Mov.Reg(asm.R3, fp),
+		asm.Add.Imm(asm.R3, to),
+		asm.Mov.Imm(asm.R4, n),
+		asm.FnSkbLoadBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, otherwise),
+	)
+}
+
+// need copies n bytes from at on, or jumps.
+func (w *writer) need(n int32, otherwise string) {
+	w.copy(copied, n, otherwise, asm.Mov.Reg(asm.R2, at))
+}
+
+// load reads from the header that need copied.
+func (w *writer) load(r asm.Register, off int16, size asm.Size) {
+	w.add(asm.LoadMem(r, fp, copied+off, size))
+}
+
+// raw is a number as a load from the packet sees it.
+func (w *writer) raw(n uint16) int32 { return int32(raw(w.m.order, n)) }
+
+func (w *writer) raw32(n uint32) int32 {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], n)
+	return int32(w.m.order.Uint32(b[:]))
+}
+
+// host turns a number from the packet into the machine's order.
+func host(r asm.Register, size asm.Size) asm.Instruction { return asm.HostTo(asm.BE, r, size) }
+
+// now puts the time into R0 and on the stack.
+func (w *writer) now() {
+	call := asm.FnKtimeGetNs.Call()
+	if w.m.coarse {
+		call = asm.FnKtimeGetCoarseNs.Call()
+	}
+	w.add(call, asm.StoreMem(fp, clock, asm.R0, asm.DWord))
+}
+
+// counters puts the address of this processor's into R1; R0 is lost.
+func (w *writer) counters() {
+	w.add(
+		asm.FnGetSmpProcessorId.Call(),
+		asm.And.Imm(asm.R0, int32(w.m.cpus-1)),
+		asm.LSh.Imm(asm.R0, counterShift),
+		asm.LoadMapValue(asm.R1, w.m.counts, 0),
+		asm.Add.Reg(asm.R1, asm.R0),
+	)
+}
+
+// count adds one to a counter; R0 to R5 are lost.
+func (w *writer) count(which int16) {
+	w.counters()
+	w.add(
+		asm.LoadMem(asm.R2, asm.R1, 8*which, asm.DWord),
+		asm.Add.Imm(asm.R2, 1),
+		asm.StoreMem(asm.R1, 8*which, asm.R2, asm.DWord),
+	)
+}
+
+// mapAt has R1 the map and R2 the key on the stack.
+func (w *writer) mapAt(fd int, key int32) {
+	w.add(
+		asm.LoadMapPtr(asm.R1, fd),
+		asm.Mov.Reg(asm.R2, fp),
+		asm.Add.Imm(asm.R2, key),
+	)
+}
+
+// put stores an entry; R0 is 0 if the kernel did.
+func (w *writer) put(fd int, key, value int32) {
+	w.mapAt(fd, key)
+	w.add(
+		asm.Mov.Reg(asm.R3, fp),
+		asm.Add.Imm(asm.R3, value),
+		asm.Mov.Imm(asm.R4, 0), // BPF_ANY
+		asm.FnMapUpdateElem.Call(),
+	)
+}
+
+// constant puts a 64-bit number into a register.
+func constant(r asm.Register, n int64) asm.Instruction { return asm.LoadImm(r, n, asm.DWord) }

@@ -1,0 +1,145 @@
+package follow
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/pxescope/pxescope/classify/catalog"
+	"github.com/pxescope/pxescope/classify/wire"
+)
+
+// Bits of a port's entry. The high byte is the epoch in which the port was
+// last learnt or used somewhere, 0 for never: a hint that saves most packets
+// four look-ups.
+const (
+	portPasses  = 1 << 0
+	portTeaches = 1 << 1 // 69, 111: look closer
+)
+
+// Ports with a meaning of their own.
+const (
+	portTFTP    = 69
+	portPortmap = 111
+)
+
+// always pass, whatever the phase: how a node gets its address is evidence for
+// anything, and tunnels may hold everything (package wire's list).
+var always = []uint16{67, 68, 4011, 546, 547, 4789, 8472, 4790, 6081}
+
+// bulkTypes are Ethernet types of storage and of encrypted traffic, which no
+// tracker reads: RoCE, FCoE, ATA over Ethernet, MACsec.
+var bulkTypes = []uint16{0x8915, 0x8906, 0x88a2, 0x88e5}
+
+// What is done with an IP protocol besides UDP and TCP.
+const (
+	protoDrops     = iota
+	protoPasses    // control, or a tunnel
+	protoWords8    // an extension header, its length in units of 8 bytes
+	protoWords4    // the authentication header
+	protoFragments // the fragment header
+)
+
+// A rules are what does not change while the filter runs.
+type rules struct {
+	ports  [2][1 << 16]uint8 // by protocol, as ports of the program
+	protos [2][256]uint8     // IPv4, IPv6
+	tftp   bool              // the phase has TFTP
+	rpc    bool              // and RPC
+}
+
+// Indices of rules.ports.
+const (
+	tcp = iota
+	udp
+)
+
+func newRules(c Config) *rules {
+	r := new(rules)
+	selected := make(map[catalog.Index]bool)
+	for _, s := range c.Catalog.Services() {
+		in := (c.Phase == "" || s.In(catalog.Phase(c.Phase))) && s.On(catalog.Platform(c.Platform))
+		selected[s.Index] = in
+		r.tftp = r.tftp || in && s.ID == "tftp"
+		r.rpc = r.rpc || in && len(s.Programs) > 0
+	}
+	for i, proto := range []uint8{tcp: wire.ProtoTCP, udp: wire.ProtoUDP} {
+		for port, e := range c.Catalog.Table(proto) {
+			if e == 0 {
+				continue
+			}
+			// Roles may give the port to another service that claims it.
+			if slices.ContainsFunc(c.Catalog.Alternatives(proto, uint16(port)), func(x catalog.Index) bool { return selected[x] }) {
+				r.ports[i][port] = portPasses
+			}
+		}
+		for _, s := range c.Catalog.Splits() {
+			if uint8(s.Proto) == proto && selected[s.Service] {
+				r.ports[i][s.Port] = portPasses
+			}
+		}
+	}
+	for _, p := range always {
+		r.ports[udp][p] = portPasses
+	}
+	if r.tftp {
+		r.ports[udp][portTFTP] |= portPasses | portTeaches
+	}
+	if r.rpc {
+		r.ports[udp][portPortmap] |= portPasses | portTeaches
+		r.ports[tcp][portPortmap] |= portPasses | portTeaches
+	}
+	for v := range r.protos {
+		t := &r.protos[v]
+		// IGMP, EIGRP, OSPF, PIM, VRRP; IP in IP, 6in4, GRE, MPLS in IP.
+		for _, p := range []uint8{2, 88, 89, 103, 112, 4, 41, 47, 137} {
+			t[p] = protoPasses
+		}
+		t[51] = protoWords4
+	}
+	r.protos[0][wire.ProtoICMP] = protoPasses
+	t := &r.protos[1]
+	t[wire.ProtoICMPv6] = protoPasses
+	for _, p := range []uint8{0, 43, 60, 135, 139, 140} { // RFC 8200 section 4; RFC 6275, RFC 7401, RFC 5533
+		t[p] = protoWords8
+	}
+	t[44] = protoFragments
+	return r
+}
+
+// The rules as the program reads them.
+const (
+	tableUDP    = 2 << 16 // of two bytes a port; TCP at 0
+	tableProto4 = 4 << 16
+	tableProto6 = tableProto4 + 256
+	tableTag    = tableProto6 + 256 // the length of a tag, for skip
+	tableStamps = tableTag + 64     // when a UDP conversation was last sampled
+	tableSize   = tableStamps + 4*stamps
+)
+
+// stamps bounds the packets that pass as samples in one interval.
+const (
+	stampBits = 13
+	stamps    = 1 << stampBits
+)
+
+// image is the table as it is when the filter begins. Ports are indexed as a
+// load from the packet sees them.
+func (r *rules) image(o binary.ByteOrder) []byte {
+	b := make([]byte, tableSize)
+	for i, base := range []int{tcp: 0, udp: tableUDP} {
+		for port, e := range r.ports[i] {
+			o.PutUint16(b[base+2*int(raw(o, uint16(port))):], uint16(e))
+		}
+	}
+	copy(b[tableProto4:], r.protos[0][:])
+	copy(b[tableProto6:], r.protos[1][:])
+	b[tableTag] = tagLength
+	return b
+}
+
+// raw is a number in network order as a machine of order o loads it.
+func raw(o binary.ByteOrder, n uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], n)
+	return o.Uint16(b[:])
+}

@@ -1,10 +1,6 @@
 package privilege
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // A Capability is one of capabilities(7), by its number.
 type Capability uint8
@@ -28,14 +24,4 @@ func (c Capability) String() string {
 		return s
 	}
 	return "capability " + strconv.Itoa(int(c))
-}
-
-// parseEffective reads the effective set from /proc/self/status.
-func parseEffective(status string) (uint64, error) {
-	for line := range strings.Lines(status) {
-		if v, ok := strings.CutPrefix(line, "CapEff:"); ok {
-			return strconv.ParseUint(strings.TrimSpace(v), 16, 64)
-		}
-	}
-	return 0, fmt.Errorf("read capabilities: no line CapEff")
 }

@@ -171,7 +171,12 @@ func (b *builder) tagged(x string) (string, error) {
 	case VLANOne:
 		return "vlan " + strconv.Itoa(int(b.VLANID)) + " and " + tight(x), nil
 	}
-	return x + " or (vlan and (" + x + " or (vlan and " + tight(x) + ")))", nil
+	return everyTag(x), nil
+}
+
+// everyTag is x untagged, in a VLAN, and in a VLAN inside another.
+func everyTag(x string) string {
+	return x + " or (vlan and (" + x + " or (vlan and " + tight(x) + ")))"
 }
 
 func usesLayers(n node) bool {

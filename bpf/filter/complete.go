@@ -28,7 +28,7 @@ func (b *builder) extra(want []selected) []string {
 	var out []string
 	if ports {
 		if ip4 {
-			out = append(out, "ip[6:2] & 0x1fff != 0")
+			out = append(out, laterFragments)
 			b.warn("fragments", "later IP fragments have no ports: those of every conversation pass", "narrow it with --host or --net")
 		}
 		if b.link != capture.LinkIPv4 {
@@ -55,6 +55,9 @@ func (b *builder) extra(want []selected) []string {
 	}
 	return out
 }
+
+// laterFragments have no ports.
+const laterFragments = "ip[6:2] & 0x1fff != 0"
 
 // TFTP messages other than requests (RFC 1350 section 5, RFC 2347): DATA, ACK,
 // ERROR and OACK begin with 3 to 6. udp[...] is IPv4; in IPv6 UDP is at 40.

@@ -12,20 +12,41 @@ type Report struct {
 	Reads    string // the expression with every parenthesis and qualifier written out
 	Findings []Finding
 	Kept     []Kept
+	// Corrected is a filter that was tried and has no such findings, but for
+	// Complete filters, which take what belongs to no service alone. Empty when
+	// nothing is lost or taken, or when none was found.
+	Corrected string
 }
 
 // A Finding is a packet that an expression loses although it keeps others of
 // the same conversation, or a way in which it is easily misread.
 type Finding struct {
 	ID   string // a slug
-	Text string
+	Text string // all of it in words
 	Do   string
-	// Frame is the first packet lost, or with Taken the first one taken, in
-	// words, and Data its bytes; both are empty for findings about the text.
+	// Reason is why, the same for all findings of one kind. Sample is the
+	// conversation, of which Count of Of packets are kept (or taken).
+	Reason    string
+	Sample    string
+	Count, Of int
+	// Frame is the smallest packet lost, or with Taken the smallest one taken,
+	// as what it says, Words what its headers say, and Data its bytes; all are
+	// empty for findings about the text.
 	Frame string
+	Words string
 	Data  []byte
 	// Taken: the packet is one of another service, and kept.
 	Taken bool
+}
+
+// show takes the smallest of the packets that the filter loses, or takes.
+func (f *Finding) show(frames []sampleFrame, match func([]byte, int) bool) {
+	for _, p := range frames {
+		if match(p.data, len(p.data)) == f.Taken && (f.Data == nil || len(p.data) < len(f.Data)) {
+			f.Frame, f.Data = p.label, p.data
+		}
+	}
+	f.Words = inWords(f.Data, capture.LinkEthernet)
 }
 
 // Kept counts the packets of a sample conversation.
@@ -43,12 +64,12 @@ func Lint(text string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lint(text, e, samples(e), false)
+	return lint(text, e, samples(e), false, &fixer{})
 }
 
 // lint tries an expression on conversations. With whole, one of which nothing
 // is kept counts as lost; else it is not what the expression is for.
-func lint(text string, e *Expr, families [][]sample, whole bool) (*Report, error) {
+func lint(text string, e *Expr, families [][]sample, whole bool, fix *fixer) (*Report, error) {
 	match, err := Match(e, capture.LinkEthernet)
 	if err != nil {
 		return nil, err
@@ -74,6 +95,7 @@ func lint(text string, e *Expr, families [][]sample, whole bool) (*Report, error
 			continue
 		}
 		any = true
+		fix.families = append(fix.families, family)
 		for i, s := range family {
 			r.Kept = append(r.Kept, Kept{s.name, counts[i], len(s.frames)})
 			if counts[i] == len(s.frames) {
@@ -82,38 +104,43 @@ func lint(text string, e *Expr, families [][]sample, whole bool) (*Report, error
 			if s.tagged && counts[i] >= counts[0] {
 				continue // lost without a tag as well
 			}
-			f := Finding{ID: s.id, Text: fmt.Sprintf("keeps %d of %d packets of %s: %s", counts[i], len(s.frames), s.name, s.why), Do: s.do}
+			if i > 0 && !s.tagged && counts[0] == 0 && counts[i] == 0 {
+				continue // the service as a whole
+			}
+			f := Finding{ID: s.id, Reason: s.why, Do: s.do, Sample: s.name, Count: counts[i], Of: len(s.frames)}
 			if i == 0 {
 				e.explainLoss(&f, s, counts[0])
 			}
-			for _, p := range s.frames {
-				if !match(p.data, len(p.data)) {
-					f.Frame, f.Data = p.label, p.data
-					break
-				}
-			}
+			f.Text = fmt.Sprintf("keeps %d of %d packets of %s: %s", f.Count, f.Of, s.name, f.Reason)
+			f.show(s.frames, match)
 			r.Findings = append(r.Findings, f)
 		}
 	}
+	fix.text, fix.expr, fix.match = text, e, match
 	if !any {
 		r.Findings = append(r.Findings, Finding{ID: "nothing", Text: "keeps no packet of any sample conversation (DHCP, TFTP, RPC mount, HTTP, DNS, NTP, DHCPv6, ARP)",
 			Do: "if it is for one of these, build it: pxescope filter tftp"})
 	}
+	if !whole {
+		r.Corrected = fix.correct(r.Findings)
+	}
 	return r, nil
 }
 
-// explainLoss says why even the plain form of a conversation is lost in part.
+// explainLoss says why even the plain form of a conversation is lost.
 func (e *Expr) explainLoss(f *Finding, s sample, kept int) {
 	switch {
 	case kept == 0 && orAfterLayer(e.root):
-		f.ID, f.Text = "vlan-order", fmt.Sprintf("keeps 0 of %d packets of %s: 'vlan' moves the offsets of all that stands to its right, even behind 'or'", len(s.frames), s.name)
+		f.ID, f.Reason = "vlan-order", "'vlan' moves the offsets of all that stands to its right, even behind 'or'"
 		f.Do = "put the untagged case first: A or (vlan and A)"
 	case kept == 0 && usesLayers(e.root):
-		f.ID, f.Text = "tagged-only", fmt.Sprintf("keeps 0 of %d packets of %s without a tag: 'vlan' asks for one", len(s.frames), s.name)
+		f.ID, f.Reason = "tagged-only", "'vlan' asks for a tag"
 		f.Do = "if untagged frames count too: A or (vlan and A)"
 	case s.id == "plain" && s.name == "DHCP" && len(addresses(e.root, nil)) > 0:
-		f.ID, f.Text = "no-address", fmt.Sprintf("keeps %d of %d packets of DHCP: a machine without an address asks from 0.0.0.0 to 255.255.255.255", kept, len(s.frames))
+		f.ID, f.Reason = "no-address", "a machine without an address asks from 0.0.0.0 to 255.255.255.255"
 		f.Do = "pxescope filter dhcp --host ADDRESS keeps DHCP whatever the addresses"
+	case kept == 0:
+		f.ID, f.Reason, f.Do = "missing", "nothing in the filter asks for it", ""
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/catalog"
 )
 
 func lintIDs(t *testing.T, text string) []string {
@@ -73,10 +74,75 @@ func TestLint(t *testing.T) {
 		}
 	}
 	r := must(Lint("udp port 69"))
-	if !strings.Contains(r.Findings[0].Text, "keeps 1 of 9 packets of TFTP") || !strings.Contains(r.Findings[0].Frame, "OACK") {
+	if !strings.Contains(r.Findings[0].Text, "keeps 1 of 9 packets of TFTP") || !strings.HasPrefix(r.Findings[0].Frame, "ACK 0") || !strings.Contains(r.Findings[0].Words, "46 bytes, IPv4, UDP, 10.0.0.57 port 2070") {
 		t.Errorf("got %+v", r.Findings[0])
 	}
 	if r = must(Lint("port 80 or 443 and host 10.0.0.1")); r.Reads != "(port 80 or port 443) and host 10.0.0.1" {
 		t.Errorf("got %q", r.Reads)
+	}
+}
+
+// The corrected filter is there, and is what a second look finds nothing wrong
+// with.
+func TestCorrected(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		names string
+		want  string // of the corrected filter; empty: whatever it is
+	}{
+		{"udp port 69", "", ""},
+		{"udp port 69", "tftp", ""},
+		{"port 67 or port 68", "dhcp", ""},
+		{"udp", "dhcp", ""},
+		{"len > 0", "dns", "port 53 or (vlan and (port 53 or (vlan and port 53)))"},
+		{"udp port 69", "dns", "port 53"},
+		{"udp port 69", "tftp dns", ""},
+		{"(vlan and udp port 67) or udp port 67", "", "udp port 67 or (vlan and udp port 67)"},
+		{"vlan 30 and tcp port 80", "http", "tcp port 80 or (vlan 30 and tcp port 80)"},
+		{"vlan 30 and udp port 69", "tftp", ""},
+		{"tcp dst port 80", "http", ""},
+		{"tcp dst port 3260", "iscsi", ""},
+		{"udp port 111", "rpc-mount", ""},
+		{"host 192.168.5.1", "", ""},
+		{"host 192.168.5.1", "dhcp tftp", ""},
+		{"port 53 or (vlan and port 53)", "dns", ""},
+	} {
+		look := func(text string) *Report {
+			if c.names == "" {
+				return must(Lint(text))
+			}
+			return must(LintFor(text, &Request{Names: strings.Fields(c.names)}))
+		}
+		first := look(c.text)
+		if first.Corrected == "" || c.want != "" && first.Corrected != c.want {
+			t.Errorf("%s for %q: corrected %q, want %q", c.text, c.names, first.Corrected, c.want)
+			continue
+		}
+		// What was lost is kept, and what was kept of it is kept still.
+		match := must(Match(must(Parse(first.Corrected)), capture.LinkEthernet))
+		for _, f := range first.Findings {
+			if f.Data != nil && match(f.Data, len(f.Data)) == f.Taken {
+				t.Errorf("%s for %q: corrected %q, still %s", c.text, c.names, first.Corrected, f.Text)
+			}
+		}
+		again := look(first.Corrected)
+		for _, f := range again.Findings {
+			lost := slices.ContainsFunc(first.Findings, func(o Finding) bool { return o.Sample == f.Sample && f.Sample != "" })
+			if f.ID != "tagged-only" && f.Data != nil && lost {
+				t.Errorf("%s for %q: corrected %q, now %s", c.text, c.names, first.Corrected, f.Text)
+			}
+		}
+	}
+	if r := must(Lint("len > 0")); r.Corrected != "" {
+		t.Errorf("len > 0: nothing to correct, got %q", r.Corrected)
+	}
+	if r := must(LintFor("port 53 or (vlan and (port 53 or (vlan and port 53)))", &Request{Names: []string{"dns"}})); r.Corrected != "" || len(r.Findings) > 0 {
+		t.Errorf("nothing to correct, got %q for %+v", r.Corrected, r.Findings)
+	}
+	// All services of every phase, from a filter that has one of them.
+	for _, p := range catalog.Phases() {
+		if r := must(LintFor("udp port 69", &Request{Phase: p})); r.Corrected == "" {
+			t.Errorf("%s: no corrected filter for %d findings", p, len(r.Findings))
+		}
 	}
 }

@@ -78,7 +78,7 @@ func LintFor(text string, r *Request) (*Report, error) {
 		case asked[s.ID]:
 			frames := asking(e, s, nil)
 			if len(frames) == 0 {
-				mute = append(mute, Finding{ID: "no-sample", Text: fmt.Sprintf("no conversation of %s (%s) to try it on", s.ID, s.Name)})
+				mute = append(mute, Finding{ID: "no-sample", Reason: "no conversation to try it on", Sample: s.Name, Text: fmt.Sprintf("no conversation of %s (%s) to try it on", s.ID, s.Name)})
 				continue
 			}
 			ours = append(ours, forms(s.Name, frames))
@@ -88,16 +88,21 @@ func LintFor(text string, r *Request) (*Report, error) {
 			}
 		}
 	}
-	rep, err := lint(text, e, ours, true)
+	fix := &fixer{catalog: c}
+	for _, s := range want {
+		fix.names = append(fix.names, s.ID)
+	}
+	rep, err := lint(text, e, ours, true, fix)
 	if err != nil {
 		return nil, err
 	}
 	rep.Findings = append(rep.Findings, wrongTakes(match, others)...)
+	rep.Corrected = fix.correct(rep.Findings)
 	rep.Findings = append(rep.Findings, mute...)
 	return rep, nil
 }
 
-// wrongTakes are packets of other services, the first of each conversation.
+// wrongTakes are packets of other services, the smallest of each conversation.
 // Later fragments say of no filter whose they are.
 func wrongTakes(match func([]byte, int) bool, others [][]sample) []Finding {
 	var out []Finding
@@ -107,20 +112,18 @@ func wrongTakes(match func([]byte, int) bool, others [][]sample) []Finding {
 				continue
 			}
 			n := 0
-			var f Finding
 			for _, p := range s.frames {
-				if !match(p.data, len(p.data)) {
-					continue
-				}
-				if n++; n == 1 {
-					f = Finding{ID: "takes", Frame: p.label, Data: p.data, Taken: true}
+				if match(p.data, len(p.data)) {
+					n++
 				}
 			}
-			if n > 0 {
-				f.Text = fmt.Sprintf("takes %d of %d packets of another service: %s", n, len(s.frames), s.name)
-				f.Do = "name the ports, or take it out with 'and not'"
-				out = append(out, f)
+			if n == 0 {
+				continue
 			}
+			f := Finding{ID: "takes", Taken: true, Reason: "packets of other services", Sample: s.name, Count: n, Of: len(s.frames),
+				Text: fmt.Sprintf("takes %d of %d packets of another service: %s", n, len(s.frames), s.name), Do: "name the ports, or take it out with 'and not'"}
+			f.show(s.frames, match)
+			out = append(out, f)
 		}
 	}
 	return out

@@ -20,7 +20,7 @@ func TestLintFor(t *testing.T) {
 		not   []string
 	}{
 		{"udp port 69", Request{Names: []string{"tftp"}}, []string{"tftp-data: keeps 1 of 9 packets of TFTP"}, []string{"takes", "DHCP", "no-sample"}},
-		{"udp port 69", Request{Names: []string{"dns"}}, []string{"plain: keeps 0 of 2 packets of DNS", "takes: takes 1 of 9 packets of another service: TFTP"}, nil},
+		{"udp port 69", Request{Names: []string{"dns"}}, []string{"missing: keeps 0 of 2 packets of DNS", "takes: takes 1 of 9 packets of another service: TFTP"}, nil},
 		{"udp", Request{Names: []string{"dhcp"}}, []string{"another service: DNS", "another service: TFTP", "another service: SNMP"}, []string{"another service: HTTP", "another service: ARP"}},
 		{"port 67 or port 68", Request{Names: []string{"dhcp"}}, []string{"proxydhcp"}, []string{"takes"}},
 		{"tcp port 80", Request{Names: []string{"http"}}, []string{"vlan"}, []string{"takes", "plain"}}, // apt has the same port

@@ -143,7 +143,7 @@ func inWords(data []byte, link capture.LinkType) string {
 	case f.EtherType != 0:
 		fmt.Fprintf(&b, ", Ethernet type 0x%04x", f.EtherType)
 	}
-	if f.Stop != wire.StopNone && f.Stop != wire.StopEtherType && f.Stop != wire.StopIPProto {
+	if f.Stop != wire.StopNone && f.Stop != wire.StopEtherType && f.Stop != wire.StopIPProto && f.Stop.String() != "" {
 		fmt.Fprintf(&b, " (%s)", f.Stop)
 	}
 	return b.String()

@@ -111,7 +111,7 @@ func witnessText(x *filter.Witness) string {
 	if x.Beside {
 		out += fmt.Sprintf("  beside the packet: VLAN %d (tag %#04x)\n", x.TCI&0xfff, x.TCI)
 	}
-	return out + hex.Dump(x.Data)
+	return out + hexdump(x.Data, len(x.Data))
 }
 
 func diffJSON(w io.Writer, d *filter.Difference) error {

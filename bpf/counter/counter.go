@@ -12,6 +12,9 @@ type Config struct {
 	Interfaces []string
 	// Filter, if set, says which packets are counted; the others are Filtered.
 	Filter *filter.Expr
+	// Learn adds ports of RPC services from portmap's replies that pass by,
+	// MaxLearnt at most. It needs CAP_NET_RAW besides.
+	Learn bool
 	// Pin, if set, is a directory of a BPF file system. A counter that is pinned
 	// there is read, and no interface may be named; else one is made and keeps
 	// counting after Close, until the directory is removed.
@@ -19,10 +22,15 @@ type Config struct {
 }
 
 func (c *Config) layout() (*Layout, error) {
-	if c.Catalog == nil {
-		return NewLayout(catalog.Default())
+	cat := c.Catalog
+	if cat == nil {
+		cat = catalog.Default()
 	}
-	return NewLayout(c.Catalog)
+	l, err := NewLayout(cat)
+	if err == nil && c.Learn {
+		l.reserve()
+	}
+	return l, err
 }
 
 func (c *Config) filterText() string {

@@ -6,9 +6,12 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
 	"github.com/pxescope/pxescope/bpf/filter"
@@ -24,6 +27,16 @@ type Counter struct {
 	filter   string
 	m        *maps
 	attached []io.Closer
+	meta     *ebpf.Map // of a counter that is pinned
+	pinned   bool      // by another process
+	learns   bool
+	digest   string // of the layout as it was before anything was learnt
+
+	mu          sync.Mutex // for the layout and what follows
+	learntPorts []LearntPort
+	learnErr    error
+	reading     []*os.File
+	learning    sync.WaitGroup
 }
 
 // Open attaches the counter to interfaces. Its errors are of type *Error where
@@ -39,7 +52,7 @@ func Open(c Config) (*Counter, error) {
 				return nil, &Error{fmt.Errorf("%s holds a counter already", c.Pin),
 					"name no interface to read it, or end it: rm -r " + c.Pin}
 			}
-			return openPinned(l, c.Pin)
+			return openPinned(&c)
 		}
 		if err := checkPin(c.Pin); err != nil {
 			return nil, err
@@ -60,10 +73,21 @@ func Open(c Config) (*Counter, error) {
 	if c.Hook == "" && c.Pin == "" && errors.Is(err, ErrUnsupported) {
 		n, err = open(&c, l, Socket, ifaces)
 	}
-	if err != nil || c.Pin == "" {
-		return n, err
+	if err != nil {
+		return nil, err
 	}
-	if err := n.pin(c.Pin); err != nil {
+	if c.Pin != "" {
+		err = n.pin(c.Pin)
+	}
+	if err == nil && c.Learn {
+		if err = n.learn(ifaces); err != nil {
+			err = explainLearn(err)
+			if c.Pin != "" {
+				os.RemoveAll(c.Pin)
+			}
+		}
+	}
+	if err != nil {
 		n.Close()
 		return nil, err
 	}
@@ -75,7 +99,7 @@ func open(c *Config, l *Layout, hook Hook, ifaces []net.Interface) (*Counter, er
 	if err != nil {
 		return nil, explain(err, hook, "")
 	}
-	n := &Counter{hook: hook, filter: c.filterText(), m: m}
+	n := &Counter{hook: hook, filter: c.filterText(), m: m, digest: l.digest(), learns: c.Learn}
 	for i, ifc := range ifaces {
 		if err := n.attach(ifc, 2*i); err != nil {
 			n.Close()
@@ -134,8 +158,20 @@ func (c *Counter) Read() (*Totals, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.learnErr != nil {
+		return nil, c.learnErr
+	}
+	if c.pinned {
+		x, err := readMeta(c.meta)
+		if err != nil {
+			return nil, err
+		}
+		c.learntBy(x)
+	}
 	t := c.m.layout.totals(c.hook, c.names, counts)
-	t.Filter = c.filter
+	t.Filter, t.Learnt = c.filter, slices.Clone(c.learntPorts)
 	return t, nil
 }
 
@@ -146,6 +182,15 @@ func (c *Counter) Close() error {
 		errs = append(errs, x.Close())
 	}
 	c.attached = nil
+	for _, f := range c.reading {
+		errs = append(errs, f.Close())
+	}
+	c.reading = nil
+	c.learning.Wait()
+	if c.meta != nil {
+		errs = append(errs, c.meta.Close())
+		c.meta = nil
+	}
 	return errors.Join(append(errs, c.m.close())...)
 }
 

@@ -76,6 +76,14 @@ func explain(err error, h Hook, iface string) error {
 	return fmt.Errorf("count by %s: %w", h, err)
 }
 
+// explainLearn is explain for the sockets of Config.Learn.
+func explainLearn(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return &Error{fmt.Errorf("learning ports needs CAP_NET_RAW: %w", ErrPermission), "run it as root, or leave out --learn"}
+	}
+	return err
+}
+
 func setcap(h Hook) string {
 	if h == Socket {
 		return "cap_bpf,cap_perfmon,cap_net_raw+ep"

@@ -18,6 +18,7 @@ const (
 	Filtered    Kind = "filtered"    // left out by Config.Filter
 	FrameKind   Kind = "frame"       // a service without ports: ARP, ICMP, LLDP
 	PortKind    Kind = "port"        // a service's port
+	Reserved    Kind = "reserved"    // for a port that may be learnt
 )
 
 // The first slots are the same in every Layout. A port of no service has
@@ -50,7 +51,8 @@ type Slot struct {
 	index catalog.Index
 }
 
-// A Layout is how counters are arranged for one catalog. It is immutable.
+// A Layout is how counters are arranged for one catalog. It is immutable, but
+// for the ports that a Counter learns.
 type Layout struct {
 	cat    *catalog.Catalog
 	slots  []Slot

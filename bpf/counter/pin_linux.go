@@ -13,6 +13,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/pxescope/pxescope/classify/catalog"
 )
 
 // A pinned counter is a directory of a BPF file system: the counters, what
@@ -26,11 +28,13 @@ const (
 
 // meta is what a later run needs to read pinned counters, as JSON.
 type meta struct {
-	Hook   Hook     `json:"hook"`
-	Names  []string `json:"names"`
-	CPUs   int      `json:"cpus"`
-	Filter string   `json:"filter,omitempty"`
-	Layout string   `json:"layout"` // digest: another catalog numbers its slots otherwise
+	Hook   Hook         `json:"hook"`
+	Names  []string     `json:"names"`
+	CPUs   int          `json:"cpus"`
+	Filter string       `json:"filter,omitempty"`
+	Learn  bool         `json:"learn,omitempty"`
+	Learnt []LearntPort `json:"learnt,omitempty"`
+	Layout string       `json:"layout"` // digest: another catalog numbers its slots otherwise
 }
 
 func (l *Layout) digest() string {
@@ -71,23 +75,13 @@ func (c *Counter) pin(dir string) (err error) {
 			os.RemoveAll(dir)
 		}
 	}()
-	b, err := json.Marshal(meta{c.hook, c.names, c.m.cpus, c.filter, c.m.layout.digest()})
-	if err != nil {
-		return err
-	}
-	if len(b) > metaSize {
-		return &Error{errors.New("pin: interfaces and filter are too long to be kept beside the counters"), "name fewer interfaces, or a shorter filter"}
-	}
-	value := make([]byte, metaSize)
-	copy(value, b)
-	m, err := ebpf.NewMap(&ebpf.MapSpec{
-		Name: "pxe_meta", Type: ebpf.Array, KeySize: 4, ValueSize: metaSize, MaxEntries: 1,
-		Contents: []ebpf.MapKV{{Key: uint32(0), Value: value}},
-	})
+	c.meta, err = ebpf.NewMap(&ebpf.MapSpec{Name: "pxe_meta", Type: ebpf.Array, KeySize: 4, ValueSize: metaSize, MaxEntries: 1})
 	if err != nil {
 		return fmt.Errorf("pin: %w", err)
 	}
-	defer m.Close()
+	if err := c.writeMeta(); err != nil {
+		return err
+	}
 	for i, x := range c.attached {
 		l, ok := x.(link.Link)
 		if !ok {
@@ -101,38 +95,98 @@ func (c *Counter) pin(dir string) (err error) {
 		return fmt.Errorf("pin: %w", err)
 	}
 	// The last one: with it the counter is there for others.
-	if err := m.Pin(filepath.Join(dir, pinMeta)); err != nil {
+	if err := c.meta.Pin(filepath.Join(dir, pinMeta)); err != nil {
 		return fmt.Errorf("pin: %w", err)
 	}
 	return nil
 }
 
-// openPinned reads what an earlier run pinned.
-func openPinned(l *Layout, dir string) (*Counter, error) {
-	m, err := ebpf.LoadPinnedMap(filepath.Join(dir, pinMeta), &ebpf.LoadPinOptions{ReadOnly: true})
+// writeMeta says what the counters are.
+func (c *Counter) writeMeta() error {
+	b, err := json.Marshal(meta{
+		Hook: c.hook, Names: c.names, CPUs: c.m.cpus, Filter: c.filter,
+		Learn:  c.learns,
+		Learnt: c.learntPorts, Layout: c.digest,
+	})
 	if err != nil {
-		return nil, explain(fmt.Errorf("open the pinned counter: %w", err), TCX, "")
+		return err
 	}
-	defer m.Close()
+	if len(b) > metaSize {
+		return &Error{errors.New("pin: interfaces and filter are too long to be kept beside the counters"), "name fewer interfaces, or a shorter filter"}
+	}
+	value := make([]byte, metaSize)
+	copy(value, b)
+	if err := c.meta.Update(uint32(0), value, ebpf.UpdateAny); err != nil {
+		return fmt.Errorf("pin: %w", err)
+	}
+	return nil
+}
+
+// readMeta is what writeMeta wrote last.
+func readMeta(m *ebpf.Map) (x meta, err error) {
 	value := make([]byte, metaSize)
 	if err := m.Lookup(uint32(0), value); err != nil {
-		return nil, fmt.Errorf("open the pinned counter: %w", err)
+		return x, fmt.Errorf("open the pinned counter: %w", err)
 	}
-	var x meta
 	if err := json.Unmarshal(bytes.TrimRight(value, "\x00"), &x); err != nil {
-		return nil, fmt.Errorf("open the pinned counter: %w", err)
+		return x, fmt.Errorf("open the pinned counter: %w", err)
+	}
+	return x, nil
+}
+
+// learntBy takes over what the process that pinned the counter has learnt.
+func (c *Counter) learntBy(x meta) {
+	for _, p := range x.Learnt[min(len(c.learntPorts), len(x.Learnt)):] {
+		proto := catalog.TCP
+		if p.Proto == catalog.UDP.String() {
+			proto = catalog.UDP
+		}
+		c.m.layout.learn(proto, p.Port, p.Service)
+		c.learntPorts = append(c.learntPorts, p)
+	}
+}
+
+// openPinned reads what an earlier run pinned.
+func openPinned(cfg *Config) (_ *Counter, err error) {
+	dir, of := cfg.Pin, *cfg
+	c := &Counter{m: &maps{}, pinned: true}
+	defer func() {
+		if err != nil {
+			c.Close()
+		}
+	}()
+	if c.meta, err = ebpf.LoadPinnedMap(filepath.Join(dir, pinMeta), &ebpf.LoadPinOptions{ReadOnly: true}); err != nil {
+		return nil, explain(fmt.Errorf("open the pinned counter: %w", err), TCX, "")
+	}
+	if c.meta.ValueSize() != metaSize {
+		return nil, otherVersion(dir)
+	}
+	x, err := readMeta(c.meta)
+	if err != nil {
+		return nil, err
+	}
+	of.Learn = x.Learn
+	l, err := of.layout()
+	if err != nil {
+		return nil, err
 	}
 	if x.Layout != l.digest() {
 		return nil, &Error{fmt.Errorf("the counter in %s was made with another catalog", dir),
 			"read it with the pxescope and the --catalog that made it, or end it: rm -r " + dir}
 	}
-	c := &Counter{hook: x.Hook, names: x.Names, filter: x.Filter, m: &maps{layout: l, cpus: x.CPUs, places: 2 * len(x.Names)}}
+	c.hook, c.names, c.filter = x.Hook, x.Names, x.Filter
+	c.m.layout, c.m.cpus, c.m.places = l, x.CPUs, 2*len(x.Names)
+	c.learntBy(x)
 	if c.m.counts, err = ebpf.LoadPinnedMap(filepath.Join(dir, pinCounts), &ebpf.LoadPinOptions{ReadOnly: true}); err != nil {
 		return nil, fmt.Errorf("open the pinned counter: %w", err)
 	}
 	if int(c.m.counts.ValueSize()) != c.m.countSize() {
-		c.Close()
-		return nil, errors.Join(fmt.Errorf("the counters in %s are of another version", dir), fs.ErrInvalid)
+		return nil, otherVersion(dir)
 	}
 	return c, nil
+}
+
+func otherVersion(dir string) error {
+	return &Error{fmt.Errorf("the counters in %s are of another version: %w", dir, fs.ErrInvalid),
+		"read them with the pxescope that made them, or end them: rm -r " + dir}
 }

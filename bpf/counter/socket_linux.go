@@ -31,12 +31,15 @@ func (c *Counter) attachSocket(ifc net.Interface, n int) error {
 		f.Close()
 		return fmt.Errorf("attach the counter to a packet socket: %w", err)
 	}
-	// The protocol is in network order.
-	all := order.Uint16([]byte{unix.ETH_P_ALL >> 8, unix.ETH_P_ALL & 0xff})
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: ifc.Index}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: allProtocols(), Ifindex: ifc.Index}); err != nil {
 		f.Close()
 		return fmt.Errorf("bind a packet socket: %w", err)
 	}
 	c.attached = append(c.attached, f)
 	return nil
+}
+
+// allProtocols is ETH_P_ALL in network order.
+func allProtocols() uint16 {
+	return order.Uint16([]byte{unix.ETH_P_ALL >> 8, unix.ETH_P_ALL & 0xff})
 }

@@ -26,6 +26,7 @@ type Totals struct {
 	Fragments   Count            `json:"fragments"`   // whose first fragment was not seen
 	Undecodable Count            `json:"undecodable"` // cut or broken before the ports
 	Interfaces  []InterfaceCount `json:"interfaces"`
+	Learnt      []LearntPort     `json:"learnt,omitempty"` // by Config.Learn, oldest first
 }
 
 // A Count is packets and bytes. Bytes are whole frames without FCS. In is what
@@ -145,6 +146,9 @@ func (t *tally) add(number int, p pair, egress bool) {
 		return
 	}
 	slot := number >> 1
+	if t.l.slots[slot].Kind == Reserved { // learnt a moment ago by another process
+		slot = slotOther
+	}
 	if slot == slotFiltered {
 		t.kinds[slot].add(p, egress)
 		return

@@ -141,6 +141,29 @@ capture() {
     tcpdump -U --immediate-mode -B 32768 -n -Z root -w "$OUT/$file" "$@"
   lab_captures+=("$last")
   wait_log 10 "$LOG/capture.$file" 'listening on'
+  if says "$file" count; then
+    background "count.$file" ip netns exec "$LAB_PREFIX-$place" "$LAB_PXESCOPE" count "$dev" --format ndjson --interval 200ms
+    lab_captures+=("$last")
+    wait_log 10 "$LOG/count.$file" '"type":"count"'
+  fi
+}
+
+# says FILE WORD: whether the scenario's head has WORD of the capture FILE.
+says() {
+  awk -v file="$1" -v word="$2" '$1 == "#:" && $2 == "capture" { here = $3 == file }
+    $1 == "#:" && $2 == word && here { found = 1 } END { exit !found }' "$LAB_HOME/scenarios/$LAB_SCENARIO.sh"
+}
+
+# still: nothing passes any more on any segment. What counts beside a capture
+# ends a moment before or after it, and must have seen the same.
+still() {
+  local s port
+  for s in "${lab_spaces[@]}"; do
+    ip netns exec "$s" ip link show dev sw0 >/dev/null 2>&1 || continue
+    for port in $(ip netns exec "$s" ip -o link show master sw0 | cut -d' ' -f2 | cut -d@ -f1 | tr -d :); do
+      ip netns exec "$s" ip link set dev "$port" down
+    done
+  done
 }
 
 # stop_captures: no frame of the last moment is lost, none dropped.
@@ -210,6 +233,76 @@ libvirt_network() {
 http_server() { # HOST
   daemon "$1" busybox httpd -f -p 80 -h /srv/http
   wait_port "$1" t 80
+}
+
+# nginx HOST: serves /srv/http, answers 500 below /broken/, and sends what is
+# below /slow/ with 8 kB a second.
+nginx() {
+  cat >"$SRV/state/nginx.conf" <<'CONF'
+daemon off; master_process off; user root; pid /run/nginx.pid; error_log stderr;
+events { }
+http {
+  access_log off; client_body_temp_path /srv/state/body; proxy_temp_path /srv/state/proxy;
+  fastcgi_temp_path /srv/state/fastcgi; uwsgi_temp_path /srv/state/uwsgi; scgi_temp_path /srv/state/scgi;
+  server {
+    listen 80; root /srv/http;
+    location /broken/ { return 500; }
+    location /slow/ { limit_rate 8k; }
+  }
+}
+CONF
+  daemon "$1" /usr/sbin/nginx -c /srv/state/nginx.conf
+  wait_port "$1" t 80
+}
+
+# tls_server HOST OPTIONS: openssl on port 443, with a certificate that nobody
+# signed.
+tls_server() {
+  local host=$1
+  shift
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=boot.internal \
+    -keyout "$SRV/state/key" -out "$SRV/state/cert" >"$LOG/req" 2>&1
+  daemon "$host" openssl s_server -quiet -accept 443 -key /srv/state/key -cert /srv/state/cert -WWW "$@"
+  wait_port "$host" t 443
+}
+
+# name_server HOST ARGUMENTS: dnsmasq for names only, on 10.20.0.6.
+name_server() {
+  local host=$1
+  shift
+  daemon "$host" /usr/sbin/dnsmasq --conf-file=/dev/null --keep-in-foreground --user=root --pid-file= --no-hosts --no-resolv \
+    --listen-address=10.20.0.6 --bind-interfaces --log-facility=- --address=/boot.internal/10.20.0.6 "$@"
+  wait_port "$host" u 53
+}
+
+# bmc HOST: ipmi_sim on 10.20.0.6, user admin, password secret.
+bmc() {
+  cat >"$SRV/state/lan.conf" <<'CONF'
+name "bmc"
+set_working_mc 0x20
+  startlan 1
+    addr 10.20.0.6 623
+    priv_limit admin
+    allowed_auths_callback none md2 md5 straight
+    allowed_auths_user none md2 md5 straight
+    allowed_auths_operator none md2 md5 straight
+    allowed_auths_admin none md2 md5 straight
+    guid a123456789abcdefa123456789abcdef
+  endlan
+  user 1 true "" "test" user 10 none md2 md5 straight
+  user 2 true "admin" "secret" admin 10 none md2 md5 straight
+CONF
+  printf "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr\nsel_enable 0x20 1000 0x0a\nmc_enable 0x20\n" >"$SRV/state/sim.emu"
+  mkdir -p "$SRV/state/bmc"
+  daemon "$1" ipmi_sim -n -c /srv/state/lan.conf -f /srv/state/sim.emu -s /srv/state/bmc
+  wait_port "$1" u 623
+}
+
+# snmp_agent HOST: snmpd on 10.20.0.6, community public.
+snmp_agent() {
+  printf "rocommunity public\nagentAddress udp:10.20.0.6:161\n" >"$SRV/state/snmpd.conf"
+  daemon "$1" snmpd -f -C -c /srv/state/snmpd.conf -Lo -p /run/snmpd.pid
+  wait_port "$1" u 161
 }
 
 # tftpd HOST: tftpd-hpa; it takes uploads, and block sizes larger than a frame.
@@ -387,6 +480,15 @@ relay_agent() {
 initramfs() {
   dnsmasq srv --no-ping --dhcp-range=10.20.0.100,10.20.0.150,255.255.255.0,30m --dhcp-option="3,${2:-10.20.0.2}"
   lease "$1" 20
+}
+
+# node_segment MAC: srv for DHCP, www at 10.20.0.6 for whatever is asked, node, on
+# segment sw.
+node_segment() {
+  segment sw
+  host srv sw 52:54:00:00:00:02 10.20.0.2/24
+  host www sw 52:54:00:00:00:06 10.20.0.6/24
+  host node sw "$1"
 }
 
 # nfs_segment MAC: srv for DHCP, nfs for NFS, node that boots, on segment sw.

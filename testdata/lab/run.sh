@@ -89,6 +89,18 @@ for p in tcpdump iproute2 ethtool nftables busybox jq procps $(for n in "${names
 done
 [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
 
+# unpack PACKAGE: for packages that would replace others that scenarios need.
+unpack() {
+  local to=$work/unpacked/$1
+  mkdir -p "$to" "$work/debs"
+  if ! (cd "$work/debs" && { apt-get download -qq "$1" || { apt-get update -qq && apt-get download -qq "$1"; }; } &&
+    dpkg -x "$1"_*.deb "$to") >"$work/apt" 2>&1; then
+    echo "unpack $1: $(tail -2 "$work/apt")" >&2
+    exit 1
+  fi
+}
+for p in $(for n in "${names[@]}"; do head_of unpacks "$n"; done | tr ' ' '\n' | sort -u); do unpack "$p"; done
+
 # PXESCOPE=BINARY: hold that one against the lab.
 if [ -n "${PXESCOPE:-}" ]; then
   cp "$PXESCOPE" "$work/pxescope" || exit 1
@@ -96,22 +108,8 @@ else
   (cd "$root" && CGO_ENABLED=0 "${GO:-go}" build -o "$work/pxescope" ./cmd/pxescope) || exit 1
 fi
 
-# check NAME DIR: one line per expectation that does not hold.
-check() {
-  local cap status
-  for cap in $(head_of capture "$1"); do
-    if [ ! -s "$2/out/$cap" ]; then
-      echo "$cap: no capture"
-      continue
-    fi
-    timeout 60 "$work/pxescope" analyze --quiet --format json "$2/out/$cap" >"$2/$cap.json" 2>"$2/$cap.err"
-    status=$?
-    case $status in
-    0 | 1 | 5) jq -r --arg capture "$cap" --rawfile head "scenarios/$1.sh" -f check.jq "$2/$cap.json" | sed "s/^/$cap: /" ;;
-    *) echo "$cap: pxescope analyze ended with status $status: $(head -c 300 "$2/$cap.err")" ;;
-    esac
-  done
-}
+# shellcheck source-path=SCRIPTDIR source=check.sh
+. ./check.sh
 
 declare -A seconds=() result=()
 start() { # NAME ROUND
@@ -119,7 +117,7 @@ start() { # NAME ROUND
   mkdir "$dir"
   started=$((started + 1))
   limit=$(($(head_of takes "$1" | head -1) * 4 + 60))
-  timeout -k 20 "$limit" bash scenario.sh "$1" "$dir" "px$$.$started" >"$dir/said" 2>&1 </dev/null &
+  LAB_PXESCOPE=$work/pxescope LAB_UNPACKED=$work/unpacked timeout -k 20 "$limit" bash scenario.sh "$1" "$dir" "px$$.$started" >"$dir/said" 2>&1 </dev/null &
   job_name[$!]=$1 job_dir[$!]=$dir job_start[$!]=$SECONDS
 }
 finish_one() {

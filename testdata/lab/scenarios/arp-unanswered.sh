@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:08:04 stopped dhcp arp-no-answer
 #: finding  error arp-no-answer 52:54:00:0a:08:04
 #: finding  ok dhcp-ok 52:54:00:0a:08:04
+#: filter   dhcp --complete
 #: never    tcp-syn-unanswered tcp-refused
 
 scenario() {

@@ -6,6 +6,9 @@
 #: capture  bios-ipxe-http.pcap
 #: node     52:54:00:0a:00:01 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:00:01
+#: filter   --phase provisioning
+#: filter   dhcp tftp --complete leaves http
+#: count    dhcp tftp http arp other
 #: never    dhcp-rogue-libvirt dhcp-offer-ignored no-load-after-ack
 
 scenario() {

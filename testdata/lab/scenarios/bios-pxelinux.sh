@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:00:02 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:00:02
 #: finding  ok search-list-miss
+#: filter   --phase provisioning
 #: never    tftp-file-not-found tftp-error
 
 scenario() {

@@ -5,6 +5,7 @@
 #: capture  dhcp-decline.pcap
 #: node     52:54:00:0a:05:02 stopped dhcp duplicate-address
 #: finding  error duplicate-address
+#: filter   dhcp --complete
 #: never    dhcp-no-offer dhcp-request-unanswered
 
 scenario() {

@@ -5,6 +5,7 @@
 #: capture  dhcp-nak-no-lease.pcap
 #: node     52:54:00:0a:05:06 stopped dhcp dhcp-nak
 #: finding  error dhcp-nak 52:54:00:0a:05:06
+#: filter   dhcp --complete
 #: may      dhcp-no-offer
 #: never    dhcp-request-unanswered dhcp-pool-exhausted
 

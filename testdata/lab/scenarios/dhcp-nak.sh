@@ -6,6 +6,8 @@
 #: capture  dhcp-nak.pcap
 #: node     52:54:00:0a:05:01 booted dhcp
 #: finding  ok dhcp-ok 52:54:00:0a:05:01
+#: filter   dhcp --complete
+#: count    dhcp
 #: never    dhcp-nak dhcp-request-unanswered dhcp-no-offer
 
 scenario() {

@@ -10,6 +10,7 @@
 #: finding  error dhcp-pool-exhausted
 #: finding  error dhcp-no-offer 52:54:00:0a:05:04
 #: finding  error dhcp-no-offer 52:54:00:0a:05:05
+#: filter   dhcp --complete
 
 scenario() {
   segment sw

@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:05:10 stopped dhcp dhcp-no-offer
 #: finding  ok dhcp-ok 52:54:00:0a:05:10
 #: finding  error dhcp-no-offer 52:54:00:0a:05:10
+#: filter   dhcp --complete
 #: may      dhcp-request-unanswered second-stage-dhcp-fails
 #: never    dhcp-offer-ignored dhcp-nak
 

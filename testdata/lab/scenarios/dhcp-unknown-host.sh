@@ -5,6 +5,7 @@
 #: capture  dhcp-unknown-host.pcap
 #: node     52:54:00:0a:05:09 stopped dhcp dhcp-no-offer
 #: finding  error dhcp-no-offer 52:54:00:0a:05:09
+#: filter   dhcp --complete
 #: never    dhcp-pool-exhausted dhcp-offer-ignored
 
 scenario() {

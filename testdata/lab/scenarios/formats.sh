@@ -7,22 +7,30 @@
 #: node     52:54:00:0a:09:01 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:01
 #: quality  any-interface
+#: filter   dhcp tftp http --complete -y LINUX_SLL
 #: capture  format-any-sll2.pcap
 #: node     52:54:00:0a:09:01 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:01
 #: quality  any-interface
+#: filter   dhcp tftp http --complete -y LINUX_SLL2
 #: capture  format-server-sll2.pcap
 #: node     52:54:00:0a:09:01 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:01
+#: filter   dhcp tftp http --complete -y LINUX_SLL2
 #: capture  format-three-interfaces.pcapng
 #: node     52:54:00:0a:09:01 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:01
+#: filter   dhcp tftp http --complete
 #: capture  format-snap96.pcap
 #: node     52:54:00:0a:09:01 booted http
 #: quality  snaplen
+#: filter   dhcp tftp http --complete
 #: capture  format-nanoseconds.pcap
 #: node     52:54:00:0a:09:01 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:01
+#: filter   dhcp tftp http --complete
+#: filter   http leaves dhcp tftp arp
+#: count    dhcp tftp http arp
 
 scenario() {
   segment sw

@@ -4,13 +4,14 @@
 #: takes    26
 #: capture  http-hung.pcap
 #: finding  ok dhcp-ok 52:54:00:0a:08:07
-#: never    tcp-syn-unanswered tcp-refused path-mtu-black-hole
+#: counts   tcp.connections 1
+#: counts   tcp.syn_unanswered 0
+#: filter   dhcp http --complete
+#: later    warning http-stalled 52:54:00:0a:08:07
+#: never    tcp-syn-unanswered tcp-refused path-mtu-black-hole http-file-missing
 
 scenario() {
-  segment sw
-  host srv sw 52:54:00:00:00:02 10.20.0.2/24
-  host www sw 52:54:00:00:00:06 10.20.0.6/24
-  host node sw 52:54:00:0a:08:07
+  node_segment 52:54:00:0a:08:07
   capture http-hung.pcap sw
   http_server www
   kill -STOP "$last"

@@ -5,6 +5,7 @@
 #: capture  http-mtu.pcap
 #: node     52:54:00:0a:08:05 stopped http path-mtu-black-hole
 #: finding  error path-mtu-black-hole
+#: filter   dhcp http --complete
 #: never    tcp-syn-unanswered tcp-refused
 
 scenario() {

@@ -7,6 +7,8 @@
 #: node     52:54:00:0a:07:13 stopped mount nfs-mount-denied
 #: finding  error nfs-mount-denied 52:54:00:0a:07:13
 #: finding  ok dhcp-ok 52:54:00:0a:07:13
+#: filter   dhcp portmap rpc-mount --complete
+#: count    dhcp portmap rpc-mount arp
 #: never    rpc-mount-no-answer
 
 scenario() {

@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:07:12 stopped mount rpc-mount-no-answer
 #: finding  error rpc-mount-no-answer 52:54:00:0a:07:12
 #: finding  ok dhcp-ok 52:54:00:0a:07:12
+#: filter   dhcp portmap rpc-mount --complete
 #: never    rpc-portmap-no-answer tcp-syn-unanswered tcp-refused
 
 scenario() {

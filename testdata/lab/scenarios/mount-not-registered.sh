@@ -7,6 +7,8 @@
 #: node     52:54:00:0a:07:14 stopped mount rpc-program-not-registered
 #: finding  error rpc-program-not-registered 52:54:00:0a:07:14
 #: finding  ok dhcp-ok 52:54:00:0a:07:14
+#: filter   --phase provisioning
+#: count    dhcp portmap arp icmp
 #: may      rpc-mount-no-answer
 #: never    rpc-portmap-no-answer
 

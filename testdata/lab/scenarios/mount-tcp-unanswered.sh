@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:07:11 stopped mount rpc-mount-no-answer
 #: finding  error rpc-mount-no-answer 52:54:00:0a:07:11
 #: finding  ok dhcp-ok 52:54:00:0a:07:11
+#: filter   dhcp portmap rpc-mount --complete
 #: may      tcp-syn-unanswered
 #: never    rpc-portmap-no-answer rpc-program-not-registered
 

@@ -7,6 +7,9 @@
 #: node     52:54:00:0a:07:10 stopped mount rpc-mount-no-answer
 #: finding  error rpc-mount-no-answer 52:54:00:0a:07:10
 #: finding  ok dhcp-ok 52:54:00:0a:07:10
+#: filter   dhcp portmap rpc-mount --complete
+#: filter   portmap --complete leaves dhcp
+#: count    dhcp portmap rpc-mount arp
 #: never    rpc-portmap-no-answer rpc-program-not-registered
 
 scenario() {

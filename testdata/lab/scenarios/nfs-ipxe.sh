@@ -5,6 +5,7 @@
 #: capture  nfs-ipxe.pcap
 #: node     52:54:00:0a:07:01 booted nfs
 #: finding  ok dhcp-ok 52:54:00:0a:07:01
+#: filter   --phase provisioning
 #: never    rpc-program-not-registered nfs-error rpc-mount-no-answer
 
 scenario() {

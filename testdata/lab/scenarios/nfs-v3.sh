@@ -6,6 +6,8 @@
 #: capture  nfs-v3.pcap
 #: node     52:54:00:0a:07:02 booted nfs
 #: finding  ok dhcp-ok 52:54:00:0a:07:02
+#: filter   dhcp portmap rpc-mount nfs --complete
+#: count    dhcp portmap rpc-mount nfs arp
 
 scenario() {
   nfs_segment 52:54:00:0a:07:02

@@ -6,6 +6,8 @@
 #: node     52:54:00:0a:07:03 booted nfs
 #: finding  ok dhcp-ok 52:54:00:0a:07:03
 #: finding  ok nfs-v4-no-portmap
+#: filter   dhcp nfs --complete
+#: count    dhcp nfs arp
 
 scenario() {
   nfs_segment 52:54:00:0a:07:03

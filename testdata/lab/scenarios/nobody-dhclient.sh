@@ -5,6 +5,7 @@
 #: capture  nobody-dhclient.pcap
 #: node     52:54:00:0a:01:03 stopped dhcp dhcp-no-offer
 #: finding  error dhcp-no-offer 52:54:00:0a:01:03
+#: filter   dhcp --complete
 
 scenario() {
   segment sw

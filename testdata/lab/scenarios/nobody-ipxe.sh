@@ -6,6 +6,8 @@
 #: capture  nobody-ipxe.pcap
 #: node     52:54:00:0a:01:01 stopped dhcp dhcp-no-offer
 #: finding  error dhcp-no-offer 52:54:00:0a:01:01
+#: filter   dhcp --complete
+#: count    dhcp icmp arp
 
 scenario() {
   segment sw

@@ -5,6 +5,7 @@
 #: capture  nobody-klibc.pcap
 #: node     52:54:00:0a:01:04 stopped dhcp dhcp-no-offer
 #: finding  error dhcp-no-offer 52:54:00:0a:01:04
+#: filter   dhcp --complete
 
 scenario() {
   segment sw

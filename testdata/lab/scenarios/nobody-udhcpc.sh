@@ -5,6 +5,7 @@
 #: capture  nobody-udhcpc.pcap
 #: node     52:54:00:0a:01:02 stopped dhcp dhcp-no-offer
 #: finding  error dhcp-no-offer 52:54:00:0a:01:02
+#: filter   dhcp --complete
 
 scenario() {
   segment sw

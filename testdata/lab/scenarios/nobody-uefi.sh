@@ -5,6 +5,7 @@
 #: capture  nobody-uefi.pcap
 #: node     52:54:00:0a:01:05 stopped dhcp dhcp-no-offer
 #: finding  error dhcp-no-offer 52:54:00:0a:01:05
+#: filter   dhcp dhcp6 --complete
 #: may      dhcpv6-no-answer
 
 scenario() {

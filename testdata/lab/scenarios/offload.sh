@@ -6,6 +6,8 @@
 #: capture  offload.pcap
 #: node     52:54:00:0a:09:02 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:02
+#: filter   dhcp tftp http --complete
+#: count    dhcp tftp http arp
 #: never    bad-udp-checksum-reply path-mtu-black-hole
 
 scenario() {

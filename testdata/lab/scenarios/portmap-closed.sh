@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:07:15 stopped mount rpc-portmap-no-answer
 #: finding  error rpc-portmap-no-answer 52:54:00:0a:07:15
 #: finding  ok dhcp-ok 52:54:00:0a:07:15
+#: filter   dhcp portmap --complete
 #: may      tcp-refused
 #: never    rpc-program-not-registered blocked-by-firewall
 

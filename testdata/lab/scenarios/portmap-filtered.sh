@@ -6,6 +6,8 @@
 #: node     52:54:00:0a:07:16 stopped mount rpc-portmap-no-answer
 #: finding  error rpc-portmap-no-answer 52:54:00:0a:07:16
 #: finding  ok dhcp-ok 52:54:00:0a:07:16
+#: filter   dhcp portmap --complete
+#: count    dhcp portmap arp
 #: may      tcp-syn-unanswered
 #: never    rpc-program-not-registered
 

@@ -5,6 +5,7 @@
 #: capture  proxydhcp-4011-silent.pcap
 #: node     52:54:00:0a:06:03 stopped proxydhcp proxydhcp-4011-no-answer
 #: finding  error proxydhcp-4011-no-answer 52:54:00:0a:06:03
+#: filter   dhcp proxydhcp dhcp6 --complete
 #: may      dhcp-no-boot-info httpboot-bad-offer
 #: never    dhcp-no-offer tftp-no-answer no-load-after-ack
 

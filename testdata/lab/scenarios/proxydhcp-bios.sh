@@ -5,6 +5,8 @@
 #: capture  proxydhcp-bios.pcap
 #: node     52:54:00:0a:06:01 booted tftp
 #: finding  ok dhcp-ok 52:54:00:0a:06:01
+#: filter   dhcp proxydhcp tftp --complete
+#: count    dhcp proxydhcp tftp arp
 #: never    dhcp-no-boot-info proxydhcp-4011-no-answer proxydhcp-conflict dhcp-rogue-server dhcp-several-servers
 
 scenario() {

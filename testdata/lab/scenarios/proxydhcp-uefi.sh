@@ -5,6 +5,7 @@
 #: capture  proxydhcp-uefi.pcap
 #: node     52:54:00:0a:06:02 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:06:02
+#: filter   --phase provisioning
 #: never    dhcp-no-boot-info proxydhcp-4011-no-answer proxydhcp-conflict dhcp-rogue-server dhcp-several-servers tftp-error
 
 scenario() {

@@ -5,10 +5,13 @@
 #: capture  relay-dead-client-side.pcap
 #: node     52:54:00:0a:04:02 stopped dhcp dhcp-no-offer
 #: finding  error dhcp-no-offer 52:54:00:0a:04:02
+#: filter   dhcp --complete
 #: never    dhcp-offer-ignored
 #: capture  relay-dead-server-side.pcap
 #: node     52:54:00:0a:04:02 stopped dhcp dhcp-no-offer
 #: finding  error dhcp-no-offer 52:54:00:0a:04:02
+#: filter   dhcp --complete
+#: count    dhcp icmp
 #: may      dhcp-relay-broken
 #: never    dhcp-offer-ignored
 

@@ -6,10 +6,14 @@
 #: capture  relay-client-side.pcap
 #: node     52:54:00:0a:04:01 booted dhcp
 #: finding  ok dhcp-ok 52:54:00:0a:04:01
+#: filter   dhcp --complete
+#: count    dhcp
 #: never    dhcp-relay-broken dhcp-rogue-server dhcp-several-servers
 #: capture  relay-server-side.pcap
 #: node     52:54:00:0a:04:01 booted dhcp
 #: finding  ok dhcp-ok 52:54:00:0a:04:01
+#: filter   dhcp --complete
+#: count    dhcp
 #: never    dhcp-relay-broken dhcp-rogue-server dhcp-several-servers
 
 scenario() {

@@ -10,6 +10,7 @@
 #: finding  error dhcp-rogue-libvirt 192.168.122.1
 #: finding  error tftp-no-answer 52:54:00:a1:00:03
 #: finding  ok dhcp-ok 52:54:00:a1:00:01
+#: filter   --phase provisioning
 #: may      dhcp-answers-disagree dhcp-nak dhcp-no-boot-info dhcp-several-servers
 #: never    dhcp-no-offer tftp-stalled no-load-after-ack
 

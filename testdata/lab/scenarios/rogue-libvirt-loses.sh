@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:02:02 booted http
 #: finding  error dhcp-rogue-libvirt 192.168.122.1
 #: finding  ok dhcp-ok 52:54:00:0a:02:02
+#: filter   --phase provisioning
 #: may      dhcp-answers-disagree dhcp-nak dhcp-several-servers
 #: never    dhcp-no-offer dhcp-no-boot-info
 

@@ -6,6 +6,9 @@
 #: capture  rogue-libvirt-wins.pcap
 #: node     52:54:00:0a:02:01 stopped dhcp dhcp-rogue-libvirt
 #: finding  error dhcp-rogue-libvirt 192.168.122.1
+#: filter   --phase provisioning
+#: filter   dhcp --mac 52:54:00:0a:02:01 --complete
+#: count    dhcp arp
 #: may      dhcp-answers-disagree dhcp-nak dhcp-no-boot-info dhcp-several-servers
 #: never    dhcp-no-offer
 

@@ -1,16 +1,17 @@
 # shellcheck shell=bash disable=SC2154
 #: proves   a node logs to a syslog server, over UDP and TCP: nobody answers, and this is normal
 #: needs    dnsmasq-base udhcpc bsdutils rsyslog
-#: takes    6
+#: takes    5
+#: quick
 #: capture  syslog.pcap
 #: node     52:54:00:0a:09:17 booted dhcp
 #: finding  ok dhcp-ok 52:54:00:0a:09:17
+#: counts   tcp.connections 1
+#: filter   dhcp syslog --complete
+#: count    dhcp syslog arp
 
 scenario() {
-  segment sw
-  host srv sw 52:54:00:00:00:02 10.20.0.2/24
-  host www sw 52:54:00:00:00:06 10.20.0.6/24
-  host node sw 52:54:00:0a:09:17
+  node_segment 52:54:00:0a:09:17
   capture syslog.pcap sw
   cat >"$SRV/state/rsyslog.conf" <<'CONF'
 module(load="imudp")

@@ -6,15 +6,23 @@
 #: capture  tag-8021q.pcap
 #: node     52:54:00:0a:09:03 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:03
+#: filter   dhcp tftp http --complete
+#: count    dhcp tftp http arp
 #: capture  tag-qinq.pcap
 #: node     52:54:00:0a:09:03 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:03
+#: filter   dhcp tftp http --complete
+#: count    dhcp tftp http arp
 #: capture  tag-priority.pcap
 #: node     52:54:00:0a:09:03 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:03
+#: filter   dhcp tftp http --complete
+#: count    dhcp tftp http arp
 #: capture  tag-fault.pcap
 #: node     52:54:00:0a:09:04 stopped tftp tftp-file-not-found
 #: finding  error tftp-file-not-found 52:54:00:0a:09:04
+#: filter   dhcp tftp --complete
+#: count    dhcp tftp arp
 
 # srv - core - edge1 - trunk (tagged) - edge2 - sw - node
 scenario() {

@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:08:02 stopped http tcp-syn-unanswered
 #: finding  error tcp-syn-unanswered 52:54:00:0a:08:02
 #: finding  ok dhcp-ok 52:54:00:0a:08:02
+#: filter   dhcp http --complete
 #: never    tcp-refused blocked-by-firewall arp-no-answer
 
 scenario() {

@@ -6,6 +6,8 @@
 #: node     52:54:00:0a:08:01 stopped http tcp-refused
 #: finding  error tcp-refused 52:54:00:0a:08:01
 #: finding  ok dhcp-ok 52:54:00:0a:08:01
+#: filter   dhcp http --complete
+#: count    dhcp http arp
 #: never    tcp-syn-unanswered blocked-by-firewall arp-no-answer
 
 scenario() {

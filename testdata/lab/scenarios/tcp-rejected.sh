@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:08:03 stopped http blocked-by-firewall
 #: finding  error blocked-by-firewall 52:54:00:0a:08:03
 #: finding  ok dhcp-ok 52:54:00:0a:08:03
+#: filter   dhcp http --complete
 #: may      tcp-syn-unanswered
 #: never    tcp-refused arp-no-answer
 

@@ -5,6 +5,7 @@
 #: capture  tftp-closed.pcap
 #: node     52:54:00:0a:03:02 stopped tftp tftp-no-answer
 #: finding  error tftp-no-answer 52:54:00:0a:03:02
+#: filter   dhcp tftp --complete
 #: never    blocked-by-firewall tftp-stalled no-load-after-ack
 
 scenario() {

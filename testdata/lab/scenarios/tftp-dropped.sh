@@ -5,6 +5,8 @@
 #: capture  tftp-dropped.pcap
 #: node     52:54:00:0a:03:03 stopped tftp tftp-no-answer
 #: finding  error tftp-no-answer 52:54:00:0a:03:03
+#: filter   dhcp tftp --complete
+#: count    dhcp tftp arp
 #: never    blocked-by-firewall tftp-stalled no-load-after-ack
 
 scenario() {

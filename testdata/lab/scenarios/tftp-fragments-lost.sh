@@ -7,6 +7,8 @@
 #: node     52:54:00:0a:03:17 booted tftp
 #: finding  error fragments-lost
 #: finding  error tftp-stalled 52:54:00:0a:03:16
+#: filter   dhcp tftp --complete
+#: count    dhcp tftp arp
 #: never    tftp-no-answer
 
 scenario() {

@@ -5,6 +5,8 @@
 #: capture  tftp-lossy.pcap
 #: node     52:54:00:0a:03:13 booted tftp
 #: finding  ok dhcp-ok 52:54:00:0a:03:13
+#: filter   dhcp tftp --complete
+#: count    dhcp tftp arp
 #: never    tftp-stalled tftp-no-answer
 
 scenario() {

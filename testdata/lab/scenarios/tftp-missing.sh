@@ -7,6 +7,8 @@
 #: node     52:54:00:0a:03:01 stopped tftp tftp-file-not-found
 #: finding  error tftp-file-not-found 52:54:00:0a:03:01
 #: finding  ok dhcp-ok 52:54:00:0a:03:01
+#: filter   dhcp tftp --complete
+#: count    dhcp tftp arp
 #: never    tftp-no-answer tftp-stalled
 
 scenario() {

@@ -5,6 +5,8 @@
 #: capture  tftp-options.pcap
 #: node     52:54:00:0a:03:14 booted tftp
 #: finding  ok dhcp-ok 52:54:00:0a:03:14
+#: filter   dhcp tftp --complete
+#: count    dhcp tftp arp
 #: never    tftp-stalled tftp-no-answer fragments-lost tftp-error
 
 scenario() {

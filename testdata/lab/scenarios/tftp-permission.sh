@@ -5,6 +5,7 @@
 #: capture  tftp-permission.pcap
 #: node     52:54:00:0a:03:11 stopped tftp tftp-error
 #: finding  error tftp-error 52:54:00:0a:03:11
+#: filter   dhcp tftp --complete
 #: never    tftp-no-answer tftp-file-not-found
 
 scenario() {

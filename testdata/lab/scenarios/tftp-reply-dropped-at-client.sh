@@ -5,6 +5,7 @@
 #: capture  tftp-reply-dropped-at-client.pcap
 #: node     52:54:00:0a:03:12 stopped tftp tftp-stalled
 #: finding  error tftp-stalled 52:54:00:0a:03:12
+#: filter   dhcp tftp --complete
 #: never    tftp-no-answer blocked-by-firewall
 
 scenario() {

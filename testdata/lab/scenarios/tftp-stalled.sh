@@ -5,6 +5,7 @@
 #: capture  tftp-stalled.pcap
 #: node     52:54:00:0a:03:04 stopped tftp tftp-stalled
 #: finding  error tftp-stalled 52:54:00:0a:03:04
+#: filter   dhcp tftp --complete
 #: never    tftp-no-answer tftp-file-not-found
 
 scenario() {

@@ -5,6 +5,8 @@
 #: capture  tftp-upload.pcap
 #: node     52:54:00:0a:03:15 booted tftp
 #: finding  ok dhcp-ok 52:54:00:0a:03:15
+#: filter   dhcp tftp --complete
+#: count    dhcp tftp arp
 
 scenario() {
   segment sw

@@ -5,6 +5,7 @@
 #: capture  tftp-wrong-source.pcap
 #: node     52:54:00:0a:03:05 stopped tftp tftp-reply-wrong-source
 #: finding  error tftp-reply-wrong-source 52:54:00:0a:03:05
+#: filter   dhcp tftp --complete
 #: never    tftp-no-answer dhcp-no-offer
 
 scenario() {

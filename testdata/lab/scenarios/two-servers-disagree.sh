@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:05:08 booted dhcp
 #: finding  ok dhcp-ok 52:54:00:0a:05:08
 #: finding  warning dhcp-answers-disagree
+#: filter   dhcp --complete
 #: may      dhcp-rogue-server dhcp-several-servers
 #: never    dhcp-rogue-libvirt
 

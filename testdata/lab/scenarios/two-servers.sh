@@ -5,6 +5,7 @@
 #: capture  two-servers.pcap
 #: node     52:54:00:0a:05:07 booted dhcp
 #: finding  ok dhcp-ok 52:54:00:0a:05:07
+#: filter   dhcp --complete
 #: never    dhcp-rogue-server dhcp-rogue-libvirt dhcp-answers-disagree
 
 scenario() {

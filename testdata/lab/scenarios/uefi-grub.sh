@@ -7,6 +7,7 @@
 #: finding  ok dhcp-ok 52:54:00:0a:00:04
 #: finding  ok tftp-size-probe
 #: finding  ok search-list-miss
+#: filter   --phase provisioning
 #: never    tftp-error tftp-file-not-found dhcp-offer-ignored
 
 scenario() {

@@ -5,6 +5,7 @@
 #: capture  uefi-http.pcap
 #: node     52:54:00:0a:0a:02 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:0a:02
+#: filter   --phase provisioning
 #: may      tftp-file-not-found dhcpv6-no-answer
 #: never    httpboot-bad-offer dhcp-no-boot-info dhcp-offer-ignored
 

@@ -4,6 +4,7 @@
 #: takes    110
 #: capture  uefi-ipv6.pcap
 #: node     52:54:00:0a:0a:01 booted tftp
+#: filter   --phase provisioning
 #: may      dhcp-no-offer
 #: never    dhcpv6-no-answer tftp-no-answer tftp-stalled
 

@@ -6,6 +6,7 @@
 #: node     52:54:00:0a:00:03 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:00:03
 #: finding  ok tftp-size-probe
+#: filter   --phase provisioning
 #: never    tftp-error dhcp-offer-ignored wrong-loader-for-architecture chainload-loop
 
 scenario() {

@@ -6,6 +6,7 @@
 #: capture  vxlan.pcap
 #: node     52:54:00:0a:09:05 booted http
 #: finding  ok dhcp-ok 52:54:00:0a:09:05
+#: count    other
 
 scenario() {
   segment underlay

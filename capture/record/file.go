@@ -56,12 +56,18 @@ func (w *Writer) open() (f *os.File, path string, err error) {
 		f, err = os.OpenFile(w.o.Path, flags, fileMode)
 		return f, w.o.Path, err
 	}
-	name, err := w.o.fileName(w.base, w.now.Std().Local(), w.number)
+	if w.slot == 0 {
+		w.slot = w.now
+	}
+	name, err := w.o.fileName(w.base, w.slot.Std().Local(), w.number)
 	if err != nil {
 		return nil, "", err
 	}
 	path = filepath.Join(filepath.Dir(w.o.Path), name)
 	if f, err = w.root.OpenFile(name, flags, fileMode); err != nil {
+		if w.number == 0 {
+			w.slot = 0
+		}
 		return nil, "", fmt.Errorf("open %s: %w", path, cause(err))
 	}
 	return f, path, nil

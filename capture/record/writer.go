@@ -81,8 +81,9 @@ type Writer struct {
 	now     capture.Time
 	flushed capture.Time
 	opened  capture.Time
-	number  int // of -C
-	periods int // of -G that have ended
+	slot    capture.Time // when the time of -G began; 0: with the next file
+	number  int          // of -C
+	periods int          // of -G that have ended
 
 	trouble error // the disk refuses; nil: all is well
 	tried   capture.Time
@@ -185,7 +186,7 @@ func (w *Writer) Write(p *capture.Packet, ifaces []capture.Interface) error {
 	if p.Time > 0 {
 		w.now = p.Time
 	}
-	if w.o.RotateEvery > 0 && w.file != nil && w.seconds() >= int64(w.o.RotateEvery/time.Second) {
+	if w.o.RotateEvery > 0 && w.file != nil && w.age() >= w.o.RotateEvery {
 		if err := w.period(ifaces); err != nil {
 			return err
 		}
@@ -218,14 +219,17 @@ func (w *Writer) Write(p *capture.Packet, ifaces []capture.Interface) error {
 	return w.broken(w.out.err)
 }
 
-// seconds is how old the file is, by the clock's seconds as tcpdump counts.
-func (w *Writer) seconds() int64 { return int64(w.now)/1e9 - int64(w.opened)/1e9 }
+// age is how long ago the time of -G began, by the clock's seconds as tcpdump
+// counts.
+func (w *Writer) age() time.Duration {
+	return time.Duration(int64(w.now)/1e9-int64(w.slot)/1e9) * time.Second
+}
 
 // period ends the file because its time is over. The next one is begun by a
 // packet.
 func (w *Writer) period(ifaces []capture.Interface) error {
 	w.finish(ifaces)
-	w.number = 0
+	w.number, w.slot = 0, 0
 	w.periods++
 	if w.o.Files > 0 && w.o.RotateBytes == 0 && w.periods >= w.o.Files {
 		w.limit = true

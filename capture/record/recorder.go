@@ -26,7 +26,8 @@ type RecorderOptions struct {
 	MaxFiles int           // files in a run, default 200
 	MaxBytes int64         // bytes of all files in a run, default 1 GiB
 	// Burst is how many files may be saved at once; one more is allowed each
-	// second of capture time. Default 10.
+	// second of capture time. Each looks through all that is in memory, some
+	// milliseconds in which the capture has to wait. Default 5.
 	Burst   int
 	Section pcapfile.Section // Comment is put before the incident's
 }
@@ -49,7 +50,7 @@ func (o *RecorderOptions) defaults() {
 		o.MaxBytes = 1 << 30
 	}
 	if o.Burst <= 0 {
-		o.Burst = 10
+		o.Burst = 5
 	}
 }
 

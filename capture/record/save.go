@@ -95,15 +95,11 @@ func (r *Recorder) writeIncident(out *blockFile, n *Incident) error {
 		}
 	}
 	m := newMatcher(r, n, cites)
-	var chosen, cited int
-	var first, last capture.Packet
+	var chosen []capture.Packet // their data is the ring's
+	cited := 0
 	r.ring.each(func(p *capture.Packet) bool {
 		if m.match(p) {
-			if chosen == 0 {
-				first = *p
-			}
-			last = *p
-			chosen++
+			chosen = append(chosen, *p)
 			if _, ok := cites[p.ID]; ok {
 				cited++
 			}
@@ -111,7 +107,7 @@ func (r *Recorder) writeIncident(out *blockFile, n *Incident) error {
 		return true
 	})
 	s := r.o.Section
-	s.Comment = comment(s.Comment, n, chosen, len(cites)-cited, first, last)
+	s.Comment = comment(s.Comment, n, chosen, len(cites)-cited)
 	w, err := pcapfile.NewNgWriter(out, s)
 	if err != nil {
 		return err
@@ -121,10 +117,8 @@ func (r *Recorder) writeIncident(out *blockFile, n *Incident) error {
 	if err := t.describeAll(w); err != nil {
 		return err
 	}
-	r.ring.each(func(p *capture.Packet) bool {
-		if !m.match(p) {
-			return true
-		}
+	for i := range chosen {
+		p := &chosen[i]
 		text := ""
 		if c, ok := cites[p.ID]; ok {
 			text = fmt.Sprintf("frame %d", p.ID.Number())
@@ -132,15 +126,18 @@ func (r *Recorder) writeIncident(out *blockFile, n *Incident) error {
 				text += ": " + c
 			}
 		}
-		if p.Iface, err = t.describe(w, p); err == nil {
-			err = w.WritePacket(p, text)
+		if p.Iface, err = t.describe(w, p); err != nil {
+			return err
 		}
-		return err == nil
-	})
-	return errors.Join(err, out.flush())
+		if err := w.WritePacket(p, text); err != nil {
+			return err
+		}
+	}
+	return out.flush()
 }
 
-func comment(before string, n *Incident, chosen, gone int, first, last capture.Packet) string {
+// comment is the section's: what is known, and what the file lacks.
+func comment(before string, n *Incident, chosen []capture.Packet, gone int) string {
 	var b strings.Builder
 	if before != "" {
 		b.WriteString(before + "\n")
@@ -152,13 +149,12 @@ func comment(before string, n *Incident, chosen, gone int, first, last capture.P
 	if n.Node != "" {
 		fmt.Fprintf(&b, ", node: %s", n.Node)
 	}
-	switch {
-	case chosen == 0:
+	if len(chosen) == 0 {
 		b.WriteString("\nno packet of it was in memory any more")
-	default:
-		fmt.Fprintf(&b, "\n%d packets, of the frames %d to %d of the capture", chosen, first.ID.Number(), last.ID.Number())
+		return b.String()
 	}
-	if gone > 0 && chosen > 0 {
+	fmt.Fprintf(&b, "\n%d packets, of the frames %d to %d of the capture", len(chosen), chosen[0].ID.Number(), chosen[len(chosen)-1].ID.Number())
+	if gone > 0 {
 		fmt.Fprintf(&b, "; %d of the frames that the finding cites were not in memory any more", gone)
 	}
 	return b.String()

@@ -14,7 +14,6 @@ import (
 // which share what is learnt.
 type Filter struct {
 	config  Config
-	cpus    int // rounded up to a power of two
 	table   *ebpf.Map
 	counts  *ebpf.Map
 	clients *ebpf.Map
@@ -41,21 +40,14 @@ func Load(c Config) (*Filter, error) {
 	return f, nil
 }
 
-func (f *Filter) load(r *rules) error {
-	cpus, err := ebpf.PossibleCPU()
-	if err != nil {
-		return fmt.Errorf("count processors: %w", err)
-	}
-	for f.cpus = 1; f.cpus < cpus; f.cpus *= 2 {
-	}
+func (f *Filter) load(r *rules) (err error) {
 	c := &f.config
 	for _, m := range []struct {
 		at   **ebpf.Map
 		spec ebpf.MapSpec
 	}{
-		{&f.table, ebpf.MapSpec{Name: "pxe_rules", Type: ebpf.Array, KeySize: 4, ValueSize: tableSize, MaxEntries: 1,
-			Contents: []ebpf.MapKV{{Key: uint32(0), Value: r.image(binary.NativeEndian)}}}},
-		{&f.counts, ebpf.MapSpec{Name: "pxe_counts", Type: ebpf.Array, KeySize: 4, ValueSize: uint32(f.cpus) << counterShift, MaxEntries: 1}},
+		{&f.table, ebpf.MapSpec{Name: "pxe_rules", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: tableSize}},
+		{&f.counts, ebpf.MapSpec{Name: "pxe_counts", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8 * counters, MaxEntries: 1}},
 		{&f.clients, ebpf.MapSpec{Name: "pxe_clients", Type: ebpf.LRUHash, KeySize: portKeySize, ValueSize: valueSize, MaxEntries: c.Clients}},
 		{&f.servers, ebpf.MapSpec{Name: "pxe_servers", Type: ebpf.LRUHash, KeySize: portKeySize, ValueSize: valueSize, MaxEntries: c.Servers}},
 		{&f.calls, ebpf.MapSpec{Name: "pxe_calls", Type: ebpf.LRUHash, KeySize: callKeySize, ValueSize: callValueSize, MaxEntries: c.Calls}},
@@ -65,8 +57,11 @@ func (f *Filter) load(r *rules) error {
 			return fmt.Errorf("make the map %s: %w", m.spec.Name, err)
 		}
 	}
+	if err := f.fill(r); err != nil {
+		return fmt.Errorf("fill the filter's table: %w", err)
+	}
 	m := c.machine(r)
-	m.order, m.cpus = binary.NativeEndian, f.cpus
+	m.order = binary.NativeEndian
 	m.coarse = features.HaveProgramHelper(ebpf.SocketFilter, asm.FnKtimeGetCoarseNs) == nil
 	m.table, m.counts, m.clients = f.table.FD(), f.counts.FD(), f.clients.FD()
 	m.servers, m.calls, m.frags = f.servers.FD(), f.calls.FD(), f.frags.FD()
@@ -78,6 +73,28 @@ func (f *Filter) load(r *rules) error {
 	return nil
 }
 
+// fill writes the rules, in one call where the kernel has it (5.6).
+func (f *Filter) fill(r *rules) error {
+	image := r.image(binary.NativeEndian)
+	keys := make([]uint32, len(image))
+	for i := range keys {
+		keys[i] = uint32(i)
+	}
+	_, err := f.table.BatchUpdate(keys, image, nil)
+	if !errors.Is(err, ebpf.ErrNotSupported) {
+		return err
+	}
+	for i, x := range image {
+		if x == 0 {
+			continue
+		}
+		if err := f.table.Put(keys[i], x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // FD is the program's file descriptor, for SO_ATTACH_BPF. It is the Filter's
 // and ends with Close; a socket keeps what it was told to use.
 func (f *Filter) FD() int { return f.program.FD() }
@@ -85,14 +102,14 @@ func (f *Filter) FD() int { return f.program.FD() }
 // Stats reads the counters. It may run while packets come, and needs no
 // capability.
 func (f *Filter) Stats() (Stats, error) {
-	b := make([]byte, f.cpus<<counterShift)
-	if err := f.counts.Lookup(uint32(0), b); err != nil {
+	var cpus [][counters]uint64
+	if err := f.counts.Lookup(uint32(0), &cpus); err != nil {
 		return Stats{}, fmt.Errorf("read the filter's counters: %w", err)
 	}
-	var n [countWindow]uint64
-	for cpu := range f.cpus {
-		for i := range n {
-			n[i] += binary.NativeEndian.Uint64(b[cpu<<counterShift+8*i:])
+	var n [counters]uint64
+	for i := range cpus {
+		for j, x := range cpus[i] {
+			n[j] += x
 		}
 	}
 	s := Stats{

@@ -6,8 +6,7 @@ import (
 	"io"
 )
 
-// Listing writes the program as it is loaded on a little-endian machine with
-// two processors, one instruction a line, for people who want to know what
+// Listing writes the program as it is loaded on a little-endian machine one instruction a line, for people who want to know what
 // runs in their kernel.
 func Listing(out io.Writer, c Config) error {
 	c, err := c.complete()
@@ -15,7 +14,7 @@ func Listing(out io.Writer, c Config) error {
 		return err
 	}
 	m := c.machine(newRules(c))
-	m.order, m.cpus, m.coarse = binary.LittleEndian, 2, true
+	m.order, m.coarse = binary.LittleEndian, true
 	m.table, m.counts, m.clients, m.servers, m.calls, m.frags = 3, 4, 5, 6, 7, 8
 	ins := emit(m)
 	_, err = fmt.Fprintf(out, "; %d instructions; map 3: table, 4: counters, 5: clients, 6: servers, 7: calls, 8: fragments\n%v", len(ins), ins)

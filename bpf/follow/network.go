@@ -1,6 +1,10 @@
 package follow
 
-import "github.com/cilium/ebpf/asm"
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf/asm"
+)
 
 // fastWay decides about most packets with one copy of their headers.
 func (w *writer) fastWay() {
@@ -22,19 +26,12 @@ func (w *writer) fastWay() {
 		asm.Sub.Imm(asm.R1, 14),
 		asm.JGT.Reg(left, asm.R1, "slow"),
 		asm.LoadMem(asm.R1, fp, ip+9, asm.Byte),
-		asm.LoadMem(asm.R2, fp, ip+20, asm.Half),
-		asm.LoadMem(asm.R3, fp, ip+22, asm.Half),
-		asm.LSh.Imm(asm.R2, 1),
-		asm.LSh.Imm(asm.R3, 1),
 		asm.JEq.Imm(asm.R1, protoTCP, "fast_tcp"),
 		asm.JNE.Imm(asm.R1, protoUDP, "slow"),
 		asm.JLT.Imm(left, 28, "slow"),
 	)
 	w.entries(tableUDP)
 	w.add(
-		asm.JSet.Imm(asm.R4, portTeaches, "slow"),
-		asm.JSet.Imm(asm.R4, portPasses, "pass"),
-		asm.JNE.Imm(asm.R4, 0, "slow"),
 		asm.LoadMem(asm.R1, fp, ip+24, asm.Half), // length
 		host(asm.R1, asm.Half),
 		asm.JEq.Imm(asm.R1, 0, "fast_udp"),
@@ -57,9 +54,6 @@ func (w *writer) fastWay() {
 	w.add(asm.JLT.Imm(left, 40, "slow"))
 	w.entries(0)
 	w.add(
-		asm.JSet.Imm(asm.R4, portTeaches, "slow"),
-		asm.JSet.Imm(asm.R4, portPasses, "pass"),
-		asm.JNE.Imm(asm.R4, 0, "slow"),
 		asm.LoadMem(asm.R1, fp, ip+20+13, asm.Byte),
 		asm.JSet.Imm(asm.R1, 6, "slow"), // RST, SYN
 		asm.LoadMem(asm.R1, fp, ip+20+12, asm.Byte),
@@ -98,16 +92,23 @@ func (w *writer) looksLikeCall(off int32, otherwise string) {
 	)
 }
 
-// entries has R4 the entries of the ports whose doubles are in R2 and R3.
-func (w *writer) entries(base uint32) {
+// entries decides by the two ports of the fast way, where that can be; at is
+// lost.
+func (w *writer) entries(base int32) {
+	w.add(asm.LoadMem(asm.R2, fp, fast+20, asm.Half), asm.Add.Imm(asm.R2, base))
+	w.entry(fast, "slow")
 	w.add(
-		asm.LoadMapValue(asm.R1, w.m.table, base),
-		asm.Mov.Reg(asm.R4, asm.R1),
-		asm.Add.Reg(asm.R4, asm.R3),
-		asm.LoadMem(asm.R4, asm.R4, 0, asm.Half),
-		asm.Add.Reg(asm.R1, asm.R2),
-		asm.LoadMem(asm.R1, asm.R1, 0, asm.Half),
-		asm.Or.Reg(asm.R4, asm.R1),
+		asm.LoadMem(at, asm.R0, 0, asm.DWord),
+		asm.LoadMem(asm.R2, fp, fast+22, asm.Half),
+		asm.Add.Imm(asm.R2, base),
+	)
+	w.entry(fast, "slow")
+	w.add(
+		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
+		asm.Or.Reg(at, asm.R1),
+		asm.JSet.Imm(at, portTeaches, "slow"),
+		asm.JSet.Imm(at, portPasses, "pass"),
+		asm.JNE.Imm(at, 0, "slow"),
 	)
 }
 
@@ -117,8 +118,6 @@ func (w *writer) start() {
 	w.add(
 		asm.Mov.Imm(asm.R0, 0),
 		asm.StoreMem(fp, first, asm.R0, asm.DWord),
-		asm.StoreMem(fp, rounds, asm.R0, asm.DWord),
-		asm.StoreMem(fp, is6, asm.R0, asm.DWord),
 		asm.Mov.Imm(at, 0),
 	)
 	w.need(14, "pass")
@@ -126,45 +125,36 @@ func (w *writer) start() {
 	w.add(asm.Add.Imm(at, 14))
 }
 
-// ether: R1 is the Ethernet type, at what follows it.
+// ether: R1 is the Ethernet type, at what follows it. Loops are unrolled: the
+// verifier, for who lacks CAP_PERFMON, also walks the ways that a processor may
+// take in speculation, and in a loop there is no end to them.
 func (w *writer) ether() {
-	w.here("ether")
-	w.add(
-		asm.JEq.Imm(asm.R1, w.raw(0x0800), "ip4"),
-		asm.JEq.Imm(asm.R1, w.raw(0x86dd), "ip6"),
-		asm.JEq.Imm(asm.R1, w.raw(0x8100), "tag"),
-		asm.JEq.Imm(asm.R1, w.raw(0x88a8), "tag"),
-		asm.JEq.Imm(asm.R1, w.raw(0x9100), "tag"),
-	)
+	for i := range maxTags + 1 {
+		w.add(
+			asm.JEq.Imm(asm.R1, w.raw(0x0800), "ip4"),
+			asm.JEq.Imm(asm.R1, w.raw(0x86dd), "ip6"),
+		)
+		deeper := "pass"
+		if i < maxTags {
+			deeper = fmt.Sprintf("tag_%d", i+1)
+		}
+		for _, t := range []uint16{0x8100, 0x88a8, 0x9100} {
+			w.add(asm.JEq.Imm(asm.R1, w.raw(t), deeper))
+		}
+		w.jump("not_ip")
+		if i == maxTags {
+			break
+		}
+		w.here(deeper)
+		w.need(4, "pass")
+		w.load(asm.R1, 2, asm.Half)
+		w.add(asm.Add.Imm(at, 4))
+	}
+	w.here("not_ip")
 	for _, t := range bulkTypes {
 		w.add(asm.JEq.Imm(asm.R1, w.raw(t), "drop"))
 	}
 	w.jump("pass")
-
-	w.here("tag")
-	w.need(4, "pass")
-	w.round(maxTags)
-	w.load(asm.R1, 2, asm.Half)
-	// The sum is hidden from the verifier: packets at different, known offsets
-	// are different states to it, and it would go through all that follows for
-	// each.
-	w.add(
-		asm.LoadMapValue(asm.R2, w.m.table, tableTag),
-		asm.LoadMem(asm.R2, asm.R2, 0, asm.Byte),
-		asm.And.Imm(asm.R2, tagLength),
-		asm.Add.Reg(at, asm.R2),
-	)
-	w.jump("ether")
-}
-
-// round counts a turn of a loop, which the verifier wants to see end.
-func (w *writer) round(limit int32) {
-	w.add(
-		asm.LoadMem(asm.R1, fp, rounds, asm.DWord),
-		asm.Add.Imm(asm.R1, 1),
-		asm.JGT.Imm(asm.R1, limit, "pass"),
-		asm.StoreMem(fp, rounds, asm.R1, asm.DWord),
-	)
 }
 
 // ip4 reads an IPv4 header (RFC 791 section 3.1).
@@ -214,7 +204,7 @@ func (w *writer) ip4() {
 	w.load(asm.R2, 6, asm.Half)
 	w.add(
 		asm.And.Imm(asm.R2, w.raw(0x3fff)), // more fragments, offset
-		asm.JEq.Imm(asm.R2, 0, "transport"),
+		asm.JEq.Imm(asm.R2, 0, "transport4"),
 	)
 	w.load(asm.R3, 4, asm.Half)
 	w.add(
@@ -227,7 +217,7 @@ func (w *writer) ip4() {
 		asm.Mov.Imm(asm.R0, 1),
 		asm.StoreMem(fp, first, asm.R0, asm.DWord),
 	)
-	w.jump("transport")
+	w.jump("transport4")
 }
 
 // ip6 reads an IPv6 header (RFC 8200 section 3).
@@ -238,7 +228,6 @@ func (w *writer) ip6() {
 	w.add(
 		asm.RSh.Imm(asm.R1, 4),
 		asm.JNE.Imm(asm.R1, 6, "pass"),
-		asm.StoreMem(fp, is6, asm.R1, asm.DWord),
 	)
 	w.load(left, 4, asm.Half)
 	w.load(proto, 6, asm.Byte)
@@ -253,50 +242,82 @@ func (w *writer) ip6() {
 		asm.JSLT.Imm(asm.R0, 0, "pass"), // never
 		host(left, asm.Half),
 		asm.JEq.Imm(left, 0, "ip6_jumbo"), // RFC 2675, or segmentation offload
-		asm.JLE.Reg(left, asm.R0, "transport"),
+		asm.JLE.Reg(left, asm.R0, "transport6"),
 	)
 	w.here("ip6_jumbo")
 	w.add(asm.Mov.Reg(left, asm.R0))
+	w.jump("transport6")
 }
 
 // transport tells what proto, at at, is.
 func (w *writer) transport() {
-	w.here("transport")
+	w.protocols("transport4", tableProto4, maxHeaders4)
+	w.protocols("transport6", tableProto6, maxHeaders6)
+}
+
+func (w *writer) protocols(label string, table int32, headers int) {
+	w.here(label)
+	for i := range headers + 1 {
+		w.add(
+			asm.JEq.Imm(proto, protoUDP, "udp"),
+			asm.JEq.Imm(proto, protoTCP, "tcp"),
+			asm.Mov.Reg(asm.R2, proto),
+			asm.Add.Imm(asm.R2, table),
+		)
+		w.entry(index, "passes")
+		w.add(
+			asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
+			asm.JEq.Imm(asm.R1, protoDrops, "drops"),
+		)
+		if i == headers {
+			w.jump("passes")
+			break
+		}
+		w.add(asm.JEq.Imm(asm.R1, protoPasses, "passes"))
+		w.header(table == tableProto6)
+	}
+}
+
+// header skips an extension header (RFC 8200 section 4) or an authentication
+// header (RFC 4302), whose length is in words. Its kind is in R1.
+func (w *writer) header(fragments bool) {
+	skip := w.next()
 	w.add(
-		asm.JEq.Imm(proto, protoUDP, "udp"),
-		asm.JEq.Imm(proto, protoTCP, "tcp"),
-		asm.LoadMem(asm.R0, fp, is6, asm.DWord),
-		asm.JNE.Imm(asm.R0, 0, "other6"),
-		asm.LoadMapValue(asm.R1, w.m.table, tableProto4),
-		asm.Add.Reg(asm.R1, proto),
-		asm.LoadMem(asm.R5, asm.R1, 0, asm.Byte),
-	)
-	w.jump("other")
-	w.here("other6")
-	w.add(
-		asm.LoadMapValue(asm.R1, w.m.table, tableProto6),
-		asm.Add.Reg(asm.R1, proto),
-		asm.LoadMem(asm.R5, asm.R1, 0, asm.Byte),
-	)
-	w.here("other")
-	w.add(
-		asm.JEq.Imm(asm.R5, protoPasses, "passes"),
-		asm.JEq.Imm(asm.R5, protoDrops, "drops"),
-		// An extension header (RFC 8200 section 4) or an authentication header
-		// (RFC 4302), whose length is in words.
 		asm.JLT.Imm(left, 8, "passes"),
-		asm.Mov.Reg(proto, asm.R5),
+		asm.Mov.Reg(proto, asm.R1),
 	)
 	w.need(8, "passes")
-	w.round(maxRounds)
+	if fragments {
+		// One fragment header in a packet (RFC 8200 section 4.1). One that says
+		// there is one fragment changes nothing (RFC 6946).
+		none := w.next()
+		w.add(asm.JNE.Imm(proto, protoFragments, none))
+		w.load(asm.R2, 2, asm.Half)
+		w.load(asm.R3, 4, asm.Word)
+		w.add(
+			asm.Mov.Imm(asm.R1, 0),
+			asm.And.Imm(asm.R2, w.raw(0xfff9)), // offset, more fragments
+			asm.JEq.Imm(asm.R2, 0, skip),
+			asm.LoadMem(asm.R0, fp, first, asm.DWord),
+			asm.JNE.Imm(asm.R0, 0, "pass"),
+			asm.Mov.Imm(asm.R0, 6<<8),
+			asm.StoreMem(fp, fragID, asm.R3, asm.Word),
+			asm.StoreMem(fp, fragProto, asm.R0, asm.Word),
+			asm.And.Imm(asm.R2, w.raw(0xfff8)), // offset
+			asm.JNE.Imm(asm.R2, 0, "later"),
+			asm.Mov.Imm(asm.R0, 1),
+			asm.StoreMem(fp, first, asm.R0, asm.DWord),
+		)
+		w.jump(skip)
+		w.here(none)
+	}
 	w.load(asm.R1, 1, asm.Byte)
 	w.add(
-		asm.JEq.Imm(proto, protoFragments, "fragment_header"),
 		asm.LSh.Imm(asm.R1, 2),
-		asm.JEq.Imm(proto, protoWords4, "skip"),
+		asm.JEq.Imm(proto, protoWords4, skip),
 		asm.LSh.Imm(asm.R1, 1),
 	)
-	w.here("skip")
+	w.here(skip)
 	w.add(
 		asm.Add.Imm(asm.R1, 8),
 		asm.JLT.Reg(left, asm.R1, "passes"),
@@ -304,28 +325,6 @@ func (w *writer) transport() {
 		asm.Add.Reg(at, asm.R1),
 	)
 	w.load(proto, 0, asm.Byte)
-	w.jump("transport")
-
-	// One fragment header in a packet (RFC 8200 section 4.1). One that says
-	// there is one fragment changes nothing (RFC 6946).
-	w.here("fragment_header")
-	w.load(asm.R2, 2, asm.Half)
-	w.load(asm.R3, 4, asm.Word)
-	w.add(
-		asm.Mov.Imm(asm.R1, 0),
-		asm.And.Imm(asm.R2, w.raw(0xfff9)), // offset, more fragments
-		asm.JEq.Imm(asm.R2, 0, "skip"),
-		asm.LoadMem(asm.R0, fp, first, asm.DWord),
-		asm.JNE.Imm(asm.R0, 0, "pass"),
-		asm.Mov.Imm(asm.R0, 6<<8),
-		asm.StoreMem(fp, fragID, asm.R3, asm.Word),
-		asm.StoreMem(fp, fragProto, asm.R0, asm.Word),
-		asm.And.Imm(asm.R2, w.raw(0xfff8)), // offset
-		asm.JNE.Imm(asm.R2, 0, "later"),
-		asm.Mov.Imm(asm.R0, 1),
-		asm.StoreMem(fp, first, asm.R0, asm.DWord),
-	)
-	w.jump("skip")
 }
 
 // later decides about a fragment without ports.
@@ -347,33 +346,26 @@ func (w *writer) later() {
 	// It came before its first, or that was not seen. Another packet of this
 	// processor may come in between: the bound is no exact one.
 	w.here("stray")
-	w.counters()
+	w.counters("pass")
 	w.add(
 		asm.LoadMem(asm.R2, fp, clock, asm.DWord),
 		asm.RSh.Imm(asm.R2, windowShift),
-		asm.LoadMem(asm.R3, asm.R1, 8*countWindow, asm.DWord),
+		asm.LoadMem(asm.R3, asm.R0, 8*countWindow, asm.DWord),
 		asm.JEq.Reg(asm.R2, asm.R3, "window"),
-		asm.StoreMem(asm.R1, 8*countWindow, asm.R2, asm.DWord),
+		asm.StoreMem(asm.R0, 8*countWindow, asm.R2, asm.DWord),
 		asm.Mov.Imm(asm.R3, 0),
-		asm.StoreMem(asm.R1, 8*countInWindow, asm.R3, asm.DWord),
+		asm.StoreMem(asm.R0, 8*countInWindow, asm.R3, asm.DWord),
 	)
 	w.here("window")
 	w.add(
-		asm.LoadMem(asm.R2, asm.R1, 8*countInWindow, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R0, 8*countInWindow, asm.DWord),
 		asm.JGE.Imm(asm.R2, straysPerWindow, "excess"),
-		asm.Add.Imm(asm.R2, 1),
-		asm.StoreMem(asm.R1, 8*countInWindow, asm.R2, asm.DWord),
-		asm.LoadMem(asm.R2, asm.R1, 8*countStrays, asm.DWord),
-		asm.Add.Imm(asm.R2, 1),
-		asm.StoreMem(asm.R1, 8*countStrays, asm.R2, asm.DWord),
 	)
+	w.increment(countInWindow)
+	w.increment(countStrays)
 	w.jump("pass")
 	w.here("excess")
-	w.add(
-		asm.LoadMem(asm.R2, asm.R1, 8*countExcess, asm.DWord),
-		asm.Add.Imm(asm.R2, 1),
-		asm.StoreMem(asm.R1, 8*countExcess, asm.R2, asm.DWord),
-	)
+	w.increment(countExcess)
 	w.jump("drop")
 }
 
@@ -386,7 +378,8 @@ func (w *writer) ends() {
 	)
 	w.remember(verdictPass, passesFor, "pass")
 	w.here("pass")
-	w.count(countPassed)
+	w.count(countPassed, "passed")
+	w.here("passed")
 	w.add(asm.Mov.Imm32(asm.R0, int32(w.m.snap)), asm.Return())
 
 	w.here("drops")
@@ -396,7 +389,8 @@ func (w *writer) ends() {
 	)
 	w.remember(verdictDrop, dropsFor, "drop")
 	w.here("drop")
-	w.count(countDropped)
+	w.count(countDropped, "dropped")
+	w.here("dropped")
 	w.add(asm.Mov.Imm(asm.R0, 0), asm.Return())
 }
 
@@ -413,9 +407,7 @@ func (w *writer) remember(verdict int32, span int64, then string) {
 	w.put(w.m.frags, fragKey, fragValue)
 	label := w.next()
 	w.add(asm.JNE.Imm(asm.R0, 0, label))
-	w.count(countFragments)
-	w.jump(then)
+	w.count(countFragments, then)
 	w.here(label)
-	w.count(countFailures)
-	w.jump(then)
+	w.count(countFailures, then)
 }

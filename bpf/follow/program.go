@@ -21,7 +21,7 @@ import (
 //	need 14; type = at[12:14]; at += 14
 //	ether:
 //	while type is 0x8100, 0x88a8 or 0x9100:      // 802.1Q, 802.1ad, old QinQ
-//	    need 4; 8 tags at most; type = at[2:4]; at += 4
+//	    need 4; more than 4 tags: pass; type = at[2:4]; at += 4
 //	storage, MACsec: drop; not IP: pass
 //	ip4:
 //	need 20; version, header length, total length; src, dst = addresses
@@ -31,8 +31,8 @@ import (
 //	need 40; version; src, dst = addresses; at += 40
 //	transport:                                   // left = bytes of the IP payload from at on
 //	UDP, TCP: below
-//	else what protos says: pass, drop, or skip an extension header (10 at most,
-//	    with tags; a fragment header as in ip4) and again
+//	else what protos says: pass, drop, or skip an extension header (more than 4:
+//	    pass; a fragment header as in ip4) and again
 //
 //	udp, tcp:
 //	need 4; e = ports[source] | ports[destination]
@@ -80,11 +80,11 @@ const (
 
 	fragKeySize = 40
 
-	first  = -48 // 1 in a first fragment
-	rounds = -56 // tags and extension headers so far
-	is6    = -64
-	ports  = -72 // source and destination as in the packet
-	clock  = -80 // now, where it was asked for
+	first = -48 // 1 in a first fragment
+	index = -56 // of the table
+	entry = -64 // of the source port
+	ports = -72 // source and destination as in the packet
+	clock = -80 // now, where it was asked for
 
 	portKey     = -104 // address 16, port 2, protocol 2
 	portKeySize = 20
@@ -99,15 +99,14 @@ const (
 	valueSize = 16
 
 	copied = -224 // 40 bytes, the present header
-	again  = -232 // turns of DUMP's loop
 	fast   = -320 // the IP header of the fast way; two bytes before it the Ethernet type
+	zero   = fast + 24
 )
 
 // Kinds of questions to portmap.
 const (
 	asksPort    = 1 // GETPORT, CALLIT: the answer is a number
 	asksAddress = 2 // GETADDR, GETVERSADDR: a universal address
-	asksAll     = 3 // DUMP of version 2
 )
 
 // Verdicts about a fragmented datagram.
@@ -118,10 +117,10 @@ const (
 
 // Sizes and limits.
 const (
-	maxTags    = 8  // as wire.MaxTags
-	maxRounds  = 10 // tags and IPv6 extension headers together
-	tagLength  = 4
-	fastLength = 36 // type, IPv4 header, 14 bytes of TCP's
+	maxTags     = 4  // what has more passes
+	maxHeaders4 = 1  // authentication headers in IPv4; more: pass
+	maxHeaders6 = 4  // extension headers
+	fastLength  = 36 // type, IPv4 header, 14 bytes of TCP's
 
 	passesFor = 30e9  // ns: a fragment's verdict, as Linux waits (net.ipv4.ipfrag_time)
 	dropsFor  = 500e6 // ns: short, for ids come again soon where there is bulk
@@ -129,12 +128,10 @@ const (
 	sampled   = 1e9   // ns between two samples
 
 	straysPerWindow = 2048
-	windowShift     = 27 // 134 ms
-	stampShift      = 20 // of the clock, for 32 bits: 1.05 ms
-	epochShift      = 36 // 69 s
-	epochMask       = 127
+	windowShift     = 27  // 134 ms
+	stampShift      = 20  // of the clock, for 32 bits: 1.05 ms
+	epochShift      = 36  // 69 s
 	maxAuth         = 400 // bytes, RFC 5531 section 8.2
-	maxMappings     = 64  // of a DUMP reply
 )
 
 // Counters, per processor.
@@ -150,7 +147,7 @@ const (
 	countExcess
 	countWindow // no count: in which window the strays are
 	countInWindow
-	counterShift = 7 // bytes of one processor
+	counters
 )
 
 // struct __sk_buff (linux/bpf.h).
@@ -165,7 +162,6 @@ const (
 // A machine is what the program is emitted for.
 type machine struct {
 	order   binary.ByteOrder
-	cpus    int
 	coarse  bool // bpf_ktime_get_coarse_ns is there, Linux 5.11
 	snap    uint32
 	tftp    int64 // ns
@@ -182,7 +178,7 @@ type machine struct {
 
 // emit writes the program.
 func emit(m machine) asm.Instructions {
-	w := &writer{m: m, looks: make(map[string]int)}
+	w := &writer{m: m}
 	w.fastWay()
 	w.start()
 	w.ether()
@@ -205,7 +201,6 @@ type writer struct {
 	ins   asm.Instructions
 	label string
 	names int
-	looks map[string]int // look-ups for each protocol so far
 }
 
 func (w *writer) add(ins ...asm.Instruction) {
@@ -278,25 +273,41 @@ func (w *writer) now() {
 	w.add(call, asm.StoreMem(fp, clock, asm.R0, asm.DWord))
 }
 
-// counters puts the address of this processor's into R1; R0 is lost.
-func (w *writer) counters() {
+// entry looks up the table at the number in R2, which is stored in a word of
+// the stack; R0 points to the entry.
+func (w *writer) entry(slot int16, never string) {
+	w.add(asm.StoreMem(fp, slot, asm.R2, asm.Word))
+	w.mapAt(w.m.table, int32(slot))
 	w.add(
-		asm.FnGetSmpProcessorId.Call(),
-		asm.And.Imm(asm.R0, int32(w.m.cpus-1)),
-		asm.LSh.Imm(asm.R0, counterShift),
-		asm.LoadMapValue(asm.R1, w.m.counts, 0),
-		asm.Add.Reg(asm.R1, asm.R0),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, never),
 	)
 }
 
-// count adds one to a counter; R0 to R5 are lost.
-func (w *writer) count(which int16) {
-	w.counters()
+// counters puts the address of this processor's into R0; R1 to R5 are lost.
+func (w *writer) counters(never string) {
+	w.add(asm.Mov.Imm(asm.R1, 0), asm.StoreMem(fp, zero, asm.R1, asm.Word))
+	w.mapAt(w.m.counts, zero)
 	w.add(
-		asm.LoadMem(asm.R2, asm.R1, 8*which, asm.DWord),
-		asm.Add.Imm(asm.R2, 1),
-		asm.StoreMem(asm.R1, 8*which, asm.R2, asm.DWord),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, never),
 	)
+}
+
+// increment adds one to a counter of those at R0; R1 is lost.
+func (w *writer) increment(which int16) {
+	w.add(
+		asm.LoadMem(asm.R1, asm.R0, 8*which, asm.DWord),
+		asm.Add.Imm(asm.R1, 1),
+		asm.StoreMem(asm.R0, 8*which, asm.R1, asm.DWord),
+	)
+}
+
+// count adds one to a counter and goes on at a label; R0 to R5 are lost.
+func (w *writer) count(which int16, then string) {
+	w.counters(then)
+	w.increment(which)
+	w.jump(then)
 }
 
 // mapAt has R1 the map and R2 the key on the stack.

@@ -23,29 +23,10 @@ func (w *writer) portmap() {
 	w.jump("passes")
 	w.call()
 	w.reply()
-	w.dump()
+	w.address()
 
-	// again says where to go on: 0 passes, 1 with the server that was asked, if
-	// another one answered, more: with the next line of DUMP.
 	w.here("learn_server")
-	w.learn(w.m.servers, w.m.rpc, countRPC, "learnt")
-	w.here("learnt")
-	w.add(
-		asm.LoadMem(asm.R3, fp, again, asm.DWord),
-		asm.JEq.Imm(asm.R3, 0, "passes"),
-		asm.JNE.Imm(asm.R3, 1, "dump_next"),
-		asm.LoadMem(asm.R1, fp, callValue+8, asm.DWord),
-		asm.LoadMem(asm.R2, fp, callValue+16, asm.DWord),
-		asm.Mov.Imm(asm.R3, 0),
-		asm.StoreMem(fp, again, asm.R3, asm.DWord),
-		asm.StoreMem(fp, portKey, asm.R1, asm.DWord),
-		asm.StoreMem(fp, portKey+8, asm.R2, asm.DWord),
-		asm.LoadMem(asm.R3, fp, addrSrc+8, asm.DWord),
-		asm.JNE.Reg(asm.R2, asm.R3, "learn_server"),
-		asm.LoadMem(asm.R3, fp, addrSrc, asm.DWord),
-		asm.JNE.Reg(asm.R1, asm.R3, "learn_server"),
-	)
-	w.jump("passes")
+	w.learn(w.m.servers, w.m.rpc, countRPC, "passes")
 }
 
 // opaque passes the authentication data whose flavor and length are at an
@@ -104,13 +85,9 @@ func (w *writer) call() {
 	w.add(
 		asm.JEq.Imm(asm.R5, 3, "kind"), // GETPORT, GETADDR
 		asm.JEq.Imm(asm.R5, 9, "kind"), // GETVERSADDR
-		asm.JEq.Imm(asm.R5, 5, "callit"),
-		asm.JNE.Imm(asm.R5, 4, "passes"), // DUMP
-		asm.JNE.Imm(asm.R1, asksPort, "passes"),
-		asm.Mov.Imm(asm.R1, asksAll),
+		asm.JNE.Imm(asm.R5, 5, "passes"),
+		asm.Mov.Imm(asm.R2, protoUDP), // CALLIT
 	)
-	w.here("callit")
-	w.add(asm.Mov.Imm(asm.R2, protoUDP))
 	w.here("kind")
 	w.add(
 		asm.StoreMem(fp, callValue, asm.R1, asm.Word),
@@ -122,7 +99,7 @@ func (w *writer) call() {
 	w.opaque(0)
 	w.add(
 		asm.LoadMem(asm.R2, fp, callValue+4, asm.Word),
-		asm.JNE.Imm(asm.R2, 0, "ask"), // CALLIT's answer is of UDP, DUMP's says it
+		asm.JNE.Imm(asm.R2, 0, "ask"),
 	)
 	w.need(16, "passes")
 	w.load(asm.R2, 8, asm.Word)
@@ -162,8 +139,7 @@ func (w *writer) call() {
 	)
 	w.put(w.m.calls, callKey, callValue)
 	w.add(asm.JEq.Imm(asm.R0, 0, "passes"))
-	w.count(countFailures)
-	w.jump("passes")
+	w.count(countFailures, "passes")
 }
 
 // reply learns what portmap tells, if it was asked.
@@ -197,13 +173,11 @@ func (w *writer) reply() {
 		asm.JNE.Imm(asm.R1, 0, "passes"), // not SUCCESS
 		asm.LoadMem(asm.R1, fp, callValue, asm.Word),
 		asm.Add.Imm(at, 4),
-		asm.JEq.Imm(asm.R1, asksAll, "dump"),
 		host(asm.R5, asm.Word),
 		asm.JEq.Imm(asm.R1, asksPort, "told"),
 	)
-	w.address()
-	// R5 is the port.
-	w.here("told")
+	w.jump("address")
+	w.here("told") // R5 is the port
 	w.add(
 		asm.JEq.Imm(asm.R5, 0, "passes"), // not registered
 		asm.JGT.Imm(asm.R5, 0xffff, "passes"),
@@ -214,16 +188,28 @@ func (w *writer) reply() {
 		asm.LoadMem(asm.R1, fp, callValue+4, asm.Word),
 		asm.StoreMem(fp, portKey+16, asm.R5, asm.Half),
 		asm.StoreMem(fp, portKey+18, asm.R1, asm.Half),
-		asm.Mov.Imm(asm.R1, 1),
-		asm.StoreMem(fp, again, asm.R1, asm.DWord),
 	)
-	w.jump("learn_server")
+	w.learn(w.m.servers, w.m.rpc, countRPC, "second")
+	// Another address of the server may have answered.
+	w.here("second")
+	w.add(
+		asm.LoadMem(asm.R1, fp, callValue+8, asm.DWord),
+		asm.LoadMem(asm.R2, fp, callValue+16, asm.DWord),
+		asm.LoadMem(asm.R3, fp, portKey+8, asm.DWord),
+		asm.LoadMem(asm.R4, fp, portKey, asm.DWord),
+		asm.StoreMem(fp, portKey, asm.R1, asm.DWord),
+		asm.StoreMem(fp, portKey+8, asm.R2, asm.DWord),
+		asm.JNE.Reg(asm.R2, asm.R3, "learn_server"),
+		asm.JNE.Reg(asm.R1, asm.R4, "learn_server"),
+	)
+	w.jump("passes")
 }
 
 // address reads the port off a universal address: the last two numbers, high
 // byte first (RFC 5665 section 5.2.3). Its length is in R5, its last 8 bytes
 // are read from behind. At least one number and a dot stand before them.
 func (w *writer) address() {
+	w.here("address")
 	w.add(
 		asm.JLT.Imm(asm.R5, 6, "passes"),
 		asm.JGT.Imm(asm.R5, 128, "passes"),
@@ -231,85 +217,41 @@ func (w *writer) address() {
 		asm.Add.Imm(at, -4),
 	)
 	w.need(8, "passes")
-	w.add(
-		asm.Mov.Imm(asm.R1, 0), // number
-		asm.Mov.Imm(asm.R2, 1), // weight of the next digit
-		asm.Mov.Imm(asm.R3, 0), // 1 behind the first dot
-		asm.Mov.Imm(asm.R5, 0), // port
-	)
-	for i := int16(7); i >= 0; i-- {
-		digit, next := w.next(), w.next()
+	dot := func(i int16, otherwise string) {
 		w.load(asm.R4, i, asm.Byte)
-		w.add(
-			asm.JNE.Imm(asm.R4, '.', digit),
-			asm.JGT.Imm(asm.R1, 255, "passes"),
-			asm.JEq.Imm(asm.R2, 1, "passes"),
-			asm.JNE.Imm(asm.R3, 0, "address_done"),
-			asm.Mov.Reg(asm.R5, asm.R1),
-			asm.Mov.Imm(asm.R1, 0),
-			asm.Mov.Imm(asm.R2, 1),
-			asm.Mov.Imm(asm.R3, 1),
-		)
-		w.jump(next)
-		w.here(digit)
-		w.add(
-			asm.Sub.Imm(asm.R4, '0'),
-			asm.JGT.Imm(asm.R4, 9, "passes"),
-			asm.JGT.Imm(asm.R2, 100, "passes"),
-			asm.Mul.Reg(asm.R4, asm.R2),
-			asm.Add.Reg(asm.R1, asm.R4),
-			asm.Mul.Imm(asm.R2, 10),
-		)
-		w.here(next)
-		w.add(asm.Mov.Imm(asm.R4, 0)) // for the label
+		w.add(asm.JNE.Imm(asm.R4, '.', otherwise))
+	}
+	// number reads digits into r.
+	number := func(r asm.Register, from, to int16) {
+		w.add(asm.Mov.Imm(r, 0))
+		for i := from; i < to; i++ {
+			w.load(asm.R4, i, asm.Byte)
+			w.add(
+				asm.Sub.Imm(asm.R4, '0'),
+				asm.JGT.Imm(asm.R4, 9, "passes"),
+				asm.Mul.Imm(r, 10),
+				asm.Add.Reg(r, asm.R4),
+			)
+		}
+		w.add(asm.JGT.Imm(r, 255, "passes"))
+	}
+	for low := int16(1); low <= 3; low++ {
+		shorter := w.next()
+		dot(7-low, shorter)
+		number(asm.R5, 8-low, 8)
+		for high := int16(1); high <= 3; high++ {
+			other := w.next()
+			dot(6-low-high, other)
+			number(asm.R1, 7-low-high, 7-low)
+			w.add(
+				asm.LSh.Imm(asm.R1, 8),
+				asm.Or.Reg(asm.R5, asm.R1),
+			)
+			w.jump("told")
+			w.here(other)
+		}
+		w.jump("passes")
+		w.here(shorter)
 	}
 	w.jump("passes")
-	w.here("address_done")
-	w.add(
-		asm.LSh.Imm(asm.R1, 8),
-		asm.Or.Reg(asm.R5, asm.R1),
-	)
-}
-
-// dump learns the lines of a DUMP reply.
-func (w *writer) dump() {
-	w.here("dump")
-	w.add(asm.Mov.Imm(asm.R3, 1))
-	w.here("dump_next") // R3 is the turn
-	w.add(
-		asm.Add.Imm(asm.R3, 1),
-		asm.JGT.Imm(asm.R3, 1+maxMappings, "passes"),
-		asm.StoreMem(fp, again, asm.R3, asm.DWord),
-	)
-	w.need(20, "passes")
-	w.load(asm.R1, 0, asm.Word)
-	w.load(asm.R2, 4, asm.Word)
-	w.load(asm.R4, 12, asm.Word)
-	w.load(asm.R5, 16, asm.Word)
-	w.add(
-		asm.Add.Imm(at, 20),
-		asm.LoadMem(asm.R3, fp, again, asm.DWord),
-		host(asm.R1, asm.Word),
-		asm.JNE.Imm(asm.R1, 1, "passes"), // the end
-		host(asm.R2, asm.Word),
-		asm.JLT.Imm(asm.R2, programPortmap, "dump_next"),
-		asm.JGE.Imm(asm.R2, programPortmap+programBlock, "dump_next"),
-		host(asm.R5, asm.Word),
-		asm.JEq.Imm(asm.R5, 0, "dump_next"),
-		asm.JGT.Imm(asm.R5, 0xffff, "dump_next"),
-		host(asm.R5, asm.Half),
-		host(asm.R4, asm.Word),
-		asm.JEq.Imm(asm.R4, protoUDP, "dump_learn"),
-		asm.JNE.Imm(asm.R4, protoTCP, "dump_next"),
-	)
-	w.here("dump_learn")
-	w.add(
-		asm.LoadMem(asm.R1, fp, addrSrc, asm.DWord),
-		asm.LoadMem(asm.R2, fp, addrSrc+8, asm.DWord),
-		asm.StoreMem(fp, portKey, asm.R1, asm.DWord),
-		asm.StoreMem(fp, portKey+8, asm.R2, asm.DWord),
-		asm.StoreMem(fp, portKey+16, asm.R5, asm.Half),
-		asm.StoreMem(fp, portKey+18, asm.R4, asm.Half),
-	)
-	w.jump("learn_server")
 }

@@ -8,12 +8,13 @@ import (
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
-// Bits of a port's entry. The high byte is the epoch in which the port was
-// last learnt or used somewhere, 0 for never: a hint that saves most packets
-// four look-ups.
+// Bits of a port's entry. Above the low byte is one more than the epoch in
+// which the port was last learnt or used somewhere, 0 for never: a hint that
+// saves most packets four look-ups.
 const (
 	portPasses  = 1 << 0
 	portTeaches = 1 << 1 // 69, 111: look closer
+	flagBits    = 8
 )
 
 // Ports with a meaning of their own.
@@ -106,14 +107,15 @@ func newRules(c Config) *rules {
 	return r
 }
 
-// The rules as the program reads them.
+// The rules as the program reads them: an array of numbers of 64 bits. It is
+// asked by look-ups, which the kernel puts in line: of pointers into a table the
+// verifier wants to see every way, where CAP_PERFMON is missing.
 const (
-	tableUDP    = 2 << 16 // of two bytes a port; TCP at 0
-	tableProto4 = 4 << 16
+	tableUDP    = 1 << 16 // TCP ports at 0
+	tableProto4 = 2 << 16
 	tableProto6 = tableProto4 + 256
-	tableTag    = tableProto6 + 256 // the length of a tag, for skip
-	tableStamps = tableTag + 64     // when a UDP conversation was last sampled
-	tableSize   = tableStamps + 4*stamps
+	tableStamps = tableProto6 + 256 // when a UDP conversation was last sampled, in ms
+	tableSize   = tableStamps + stamps
 )
 
 // stamps bounds the packets that pass as samples in one interval.
@@ -124,17 +126,19 @@ const (
 
 // image is the table as it is when the filter begins. Ports are indexed as a
 // load from the packet sees them.
-func (r *rules) image(o binary.ByteOrder) []byte {
-	b := make([]byte, tableSize)
+func (r *rules) image(o binary.ByteOrder) []uint64 {
+	t := make([]uint64, tableSize)
 	for i, base := range []int{tcp: 0, udp: tableUDP} {
 		for port, e := range r.ports[i] {
-			o.PutUint16(b[base+2*int(raw(o, uint16(port))):], uint16(e))
+			t[base+int(raw(o, uint16(port)))] = uint64(e)
 		}
 	}
-	copy(b[tableProto4:], r.protos[0][:])
-	copy(b[tableProto6:], r.protos[1][:])
-	b[tableTag] = tagLength
-	return b
+	for i, base := range []int{tableProto4, tableProto6} {
+		for p, what := range r.protos[i] {
+			t[base+p] = uint64(what)
+		}
+	}
+	return t
 }
 
 // raw is a number in network order as a machine of order o loads it.

@@ -1,71 +1,68 @@
 package follow
 
-import (
-	"fmt"
-
-	"github.com/cilium/ebpf/asm"
-)
+import "github.com/cilium/ebpf/asm"
 
 // ports reads the two ports of UDP or TCP and goes to label_known, label_cold,
 // or to passes when one of them was learnt.
-func (w *writer) ports(label string, base uint32) {
+func (w *writer) ports(label string, base int32) {
 	w.here(label)
 	w.add(asm.JLT.Imm(left, 4, "passes"))
 	w.need(4, "passes")
 	w.load(asm.R1, 0, asm.Word)
 	w.load(asm.R2, 0, asm.Half) // source port
-	w.load(asm.R3, 2, asm.Half) // destination port
 	w.add(
 		asm.StoreMem(fp, ports, asm.R1, asm.Word),
-		asm.LSh.Imm(asm.R2, 1),
-		asm.LSh.Imm(asm.R3, 1),
+		asm.Add.Imm(asm.R2, base),
 	)
-	w.entries(base)
+	w.entry(index, "passes")
 	w.add(
+		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
+		asm.StoreMem(fp, entry, asm.R1, asm.DWord),
+		asm.LoadMem(asm.R2, fp, ports+2, asm.Half), // destination port
+		asm.Add.Imm(asm.R2, base),
+	)
+	w.entry(index, "passes")
+	w.add(
+		asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
+		asm.LoadMem(asm.R1, fp, entry, asm.DWord),
+		asm.Mov.Reg(asm.R4, asm.R1),
+		asm.Or.Reg(asm.R4, asm.R2),
 		asm.JSet.Imm(asm.R4, portPasses, label+"_known"),
 		asm.JEq.Imm(asm.R4, 0, label+"_cold"),
-	)
-	// One of them was learnt somewhere, once.
-	w.add(
-		asm.LoadMapValue(asm.R1, w.m.table, base),
-		asm.Mov.Reg(asm.R4, asm.R1),
-		asm.Add.Reg(asm.R4, asm.R3),
-		asm.LoadMem(asm.R4, asm.R4, 0, asm.Half),
-		asm.Add.Reg(asm.R1, asm.R2),
-		asm.LoadMem(asm.R1, asm.R1, 0, asm.Half),
-		asm.StoreMem(fp, copied, asm.R4, asm.DWord),
-		asm.StoreMem(fp, copied+8, asm.R1, asm.DWord),
+		// One of them was learnt somewhere, once.
+		asm.RSh.Imm(asm.R2, flagBits),
+		asm.StoreMem(fp, copied, asm.R2, asm.DWord),
 	)
 	w.now()
-	w.add(asm.RSh.Imm(asm.R0, epochShift))
-	for i := range int16(2) {
-		never := w.next()
-		w.load(asm.R1, 8*i, asm.DWord)
+	w.add(
+		asm.RSh.Imm(asm.R0, epochShift),
+		asm.LoadMem(asm.R1, fp, entry, asm.DWord),
+		asm.RSh.Imm(asm.R1, flagBits),
+	)
+	w.load(asm.R2, 0, asm.DWord)
+	for _, r := range []asm.Register{asm.R1, asm.R2} {
 		w.add(
-			asm.RSh.Imm(asm.R1, 8),
-			asm.JEq.Imm(asm.R1, 0, never),
-			asm.Mov.Reg(asm.R2, asm.R0),
-			asm.Sub.Reg(asm.R2, asm.R1),
-			asm.Add.Imm(asm.R2, 1),
-			asm.And.Imm(asm.R2, epochMask),
-			asm.JLE.Imm(asm.R2, w.m.hintFor(), label+"_hot"),
+			asm.Add.Imm(r, w.m.hintFor()),
+			asm.JGT.Reg(r, asm.R0, label+"_hot"),
 		)
-		w.here(never)
 	}
 	w.jump(label + "_cold")
 
 	w.here(label + "_hot")
-	w.key(addrDst, ports+2)
-	w.look(label)
-	w.key(addrSrc, ports)
-	w.look(label)
+	for _, end := range [][2]int16{{addrDst, ports + 2}, {addrSrc, ports}} {
+		w.key(end[0], end[1])
+		if label == "udp" && w.m.serves {
+			w.look(w.m.clients, label+"_used")
+		}
+		if w.m.asks {
+			w.look(w.m.servers, label+"_used")
+		}
+	}
 	w.jump(label + "_cold")
 
+	// R0 is the entry, R1 the time, R2 until when it holds.
 	w.here(label + "_used")
 	w.add(
-		asm.LoadMem(asm.R1, fp, clock, asm.DWord),
-		asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
-		asm.JGT.Reg(asm.R1, asm.R2, label+"_over"),
 		asm.LoadMem(asm.R3, asm.R0, 8, asm.DWord),
 		asm.Add.Reg(asm.R1, asm.R3),
 		asm.Mov.Reg(asm.R3, asm.R1),
@@ -74,45 +71,26 @@ func (w *writer) ports(label string, base uint32) {
 		asm.JLT.Reg(asm.R3, asm.R4, "passes"),
 		asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord),
 	)
-	w.hint(base)
-	w.jump("passes")
-	// What is over is as if it were not there. The other side may still be one.
-	w.here(label + "_over")
-	w.add(asm.LoadMem(asm.R1, fp, again, asm.DWord))
-	for i := range w.looks[label] {
-		w.add(asm.JEq.Imm(asm.R1, int32(i), fmt.Sprintf("%s_look_%d", label, i)))
-	}
-	w.jump(label + "_cold")
+	w.hint(base, "passes")
 }
 
-// look asks the tables for the key; label_used has the entry in R0.
-func (w *writer) look(label string) {
-	var maps []int
-	if label == "udp" && w.m.serves {
-		maps = append(maps, w.m.clients)
-	}
-	if w.m.asks {
-		maps = append(maps, w.m.servers)
-	}
-	for _, fd := range maps {
-		w.add(
-			asm.Mov.Imm(asm.R0, int32(w.looks[label])),
-			asm.StoreMem(fp, again, asm.R0, asm.DWord),
-		)
-		w.mapAt(fd, portKey)
-		w.add(
-			asm.FnMapLookupElem.Call(),
-			asm.JNE.Imm(asm.R0, 0, label+"_used"),
-		)
-		w.here(fmt.Sprintf("%s_look_%d", label, w.looks[label]))
-		w.looks[label]++
-		w.add(asm.Mov.Imm(asm.R0, 0)) // for the label
-	}
+// look asks a map for the key; what is over is as if it were not there.
+func (w *writer) look(fd int, found string) {
+	none := w.next()
+	w.mapAt(fd, portKey)
+	w.add(
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, none),
+		asm.LoadMem(asm.R1, fp, clock, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
+		asm.JLE.Reg(asm.R1, asm.R2, found),
+	)
+	w.here(none)
 }
 
 // hintFor is how many epochs ago a port must have been used to be looked up.
 func (m *machine) hintFor() int32 {
-	return int32(max(m.tftp, m.rpc)>>epochShift) + 2
+	return int32(max(m.tftp, m.rpc)>>epochShift) + 1
 }
 
 // key builds a key of an address and a port on the stack; the protocol is the
@@ -129,24 +107,22 @@ func (w *writer) key(addr, port int16) {
 	)
 }
 
-// hint notes in a port's entry that it is used now; the port is the key's, the
-// time on the stack.
-func (w *writer) hint(base uint32) {
-	high := int16(1)
-	if raw(w.m.order, 1) == 1 {
-		high = 0
-	}
+// hint notes in a port's entry that it is used now, and goes on at a label; the
+// port is the key's, the time on the stack.
+func (w *writer) hint(base int32, then string) {
+	w.add(asm.LoadMem(asm.R2, fp, portKey+16, asm.Half), asm.Add.Imm(asm.R2, base))
+	w.entry(index, then)
 	w.add(
 		asm.LoadMem(asm.R1, fp, clock, asm.DWord),
 		asm.RSh.Imm(asm.R1, epochShift),
-		asm.And.Imm(asm.R1, epochMask),
 		asm.Add.Imm(asm.R1, 1),
-		asm.LoadMem(asm.R2, fp, portKey+16, asm.Half),
-		asm.LSh.Imm(asm.R2, 1),
-		asm.LoadMapValue(asm.R3, w.m.table, base),
-		asm.Add.Reg(asm.R3, asm.R2),
-		asm.StoreMem(asm.R3, high, asm.R1, asm.Byte),
+		asm.LSh.Imm(asm.R1, flagBits),
+		asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
+		asm.And.Imm(asm.R2, 1<<flagBits-1),
+		asm.Or.Reg(asm.R1, asm.R2),
+		asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord),
 	)
+	w.jump(then)
 }
 
 // learn opens the key for a time and goes on at a label.
@@ -166,11 +142,9 @@ func (w *writer) learn(fd int, span int64, counter int16, then string) {
 	)
 	w.put(fd, portKey, portValue)
 	w.add(asm.JNE.Imm(asm.R0, 0, full))
-	w.count(counter)
-	w.jump(hint)
+	w.count(counter, hint)
 	w.here(full)
-	w.count(countFailures)
-	w.jump(then)
+	w.count(countFailures, then)
 	w.here(known)
 	w.add(
 		asm.LoadMem(asm.R1, fp, portValue, asm.DWord),
@@ -181,11 +155,9 @@ func (w *writer) learn(fd int, span int64, counter int16, then string) {
 		asm.LoadMem(asm.R1, fp, portKey+18, asm.Half),
 		asm.JNE.Imm(asm.R1, protoTCP, udp),
 	)
-	w.hint(0)
-	w.jump(then)
+	w.hint(0, then)
 	w.here(udp)
-	w.hint(tableUDP)
-	w.jump(then)
+	w.hint(tableUDP, then)
 }
 
 // udp goes on with a datagram whose ports are read.
@@ -240,7 +212,7 @@ const golden = 0x9e3779b97f4a7c15
 // sample lets one packet of a conversation pass each second; R1 and R2 are the
 // ends of the addresses, R3 the ports.
 func (w *writer) sample(pass, drop string) {
-	label, old := w.next(), w.next()
+	label := w.next()
 	mix := uint64(golden)
 	w.add(
 		asm.LSh.Imm(asm.R2, 32),
@@ -250,7 +222,6 @@ func (w *writer) sample(pass, drop string) {
 		asm.Xor.Reg(asm.R1, asm.R3),
 		asm.Mul.Reg(asm.R1, asm.R4),
 		asm.RSh.Imm(asm.R1, 64-stampBits),
-		asm.LSh.Imm(asm.R1, 2),
 		asm.Mov.Reg(at, asm.R1),
 	)
 	if w.m.coarse {
@@ -259,23 +230,22 @@ func (w *writer) sample(pass, drop string) {
 		w.add(asm.FnKtimeGetNs.Call())
 	}
 	w.add(
-		asm.RSh.Imm(asm.R0, stampShift),
-		asm.LoadMapValue(asm.R1, w.m.table, tableStamps),
-		asm.Add.Reg(asm.R1, at),
-		asm.LoadMem(asm.R2, asm.R1, 0, asm.Word),
+		asm.Mov.Reg(asm.R2, at),
+		asm.Add.Imm(asm.R2, tableStamps),
+		asm.Mov.Reg(at, asm.R0),
+		asm.RSh.Imm(at, stampShift),
+	)
+	w.entry(fast, pass)
+	w.add(
+		asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
 		asm.JEq.Imm(asm.R2, 0, label),
-		asm.Mov.Reg(asm.R3, asm.R0),
+		asm.Mov.Reg(asm.R3, at),
 		asm.Sub.Reg(asm.R3, asm.R2),
-		asm.LSh.Imm(asm.R3, 32),
-		asm.RSh.Imm(asm.R3, 32),
-		asm.JLE.Imm(asm.R3, sampled>>stampShift, old),
+		asm.JSLE.Imm(asm.R3, sampled>>stampShift, drop),
 	)
 	w.here(label)
-	w.add(asm.StoreMem(asm.R1, 0, asm.R0, asm.Word))
-	w.count(countSamples)
-	w.jump(pass)
-	w.here(old)
-	w.jump(drop)
+	w.add(asm.StoreMem(asm.R0, 0, at, asm.DWord))
+	w.count(countSamples, pass)
 }
 
 // isCall learns the destination when the message at an offset of the copy is a
@@ -301,10 +271,6 @@ func (w *writer) isCall(off int16, otherwise string) {
 		asm.JGE.Imm(asm.R2, programPortmap+programBlock, otherwise),
 	)
 	w.here(sun)
-	w.add(
-		asm.Mov.Imm(asm.R1, 0),
-		asm.StoreMem(fp, again, asm.R1, asm.DWord),
-	)
 	w.key(addrDst, ports+2)
 	w.jump("learn_server")
 }

@@ -70,7 +70,7 @@ func Open(c Config) (*Counter, error) {
 		hook = TCX
 	}
 	n, err := open(&c, l, hook, ifaces)
-	if c.Hook == "" && c.Pin == "" && errors.Is(err, ErrUnsupported) {
+	if c.Hook == "" && c.Pin == "" && (errors.Is(err, ErrUnsupported) || errors.Is(err, ErrPermission) && len(Socket.missing()) == 0) {
 		n, err = open(&c, l, Socket, ifaces)
 	}
 	if err != nil {
@@ -95,6 +95,11 @@ func Open(c Config) (*Counter, error) {
 }
 
 func open(c *Config, l *Layout, hook Hook, ifaces []net.Interface) (*Counter, error) {
+	if c.Filter != nil {
+		if _, err := newPrefix(c.Filter, hook, false); err != nil {
+			return nil, err
+		}
+	}
 	m, err := newMaps(l, c.Filter, 2*len(ifaces))
 	if err != nil {
 		return nil, explain(err, hook, "")
@@ -141,7 +146,10 @@ func interfaces(names []string) ([]net.Interface, error) {
 func (c *Counter) attach(ifc net.Interface, n int) error {
 	switch c.hook {
 	case TCX:
-		return errors.Join(c.attachTCX(ifc, n, false), c.attachTCX(ifc, n+1, true))
+		if err := c.attachTCX(ifc, n, false); err != nil {
+			return err
+		}
+		return c.attachTCX(ifc, n+1, true)
 	case XDP, XDPGeneric:
 		return c.attachXDP(ifc, n)
 	}
@@ -205,6 +213,15 @@ func Compare(c Config, src capture.Source) (*Comparison, error) {
 	if hook == "" {
 		hook = XDP // takes the shortest frames, and needs no socket buffer
 	}
+	var match *filter.Matcher
+	if c.Filter != nil {
+		if _, err := newPrefix(c.Filter, hook, false); err != nil {
+			return nil, err
+		}
+		if match, err = filter.NewMatcher(c.Filter, capture.LinkEthernet); err != nil {
+			return nil, refused(err)
+		}
+	}
 	m, err := newMaps(l, c.Filter, 2)
 	if err != nil {
 		return nil, explain(err, hook, "")
@@ -215,12 +232,6 @@ func Compare(c Config, src capture.Source) (*Comparison, error) {
 		return nil, explain(err, hook, "")
 	}
 	defer p.Close()
-	var match *filter.Matcher
-	if c.Filter != nil {
-		if match, err = filter.NewMatcher(c.Filter, capture.LinkEthernet); err != nil {
-			return nil, refused(err)
-		}
-	}
 	ref, cmp := NewReference(l), &Comparison{Differing: []Difference{}}
 	counts := [][]pair{make([]pair, 2*len(l.slots)), make([]pair, 2*len(l.slots))}
 	var pkt capture.Packet

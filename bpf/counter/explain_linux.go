@@ -44,16 +44,25 @@ func (h Hook) missing() (names []string) {
 	return names
 }
 
+// surroundings are what tells one refusal from another.
+type surroundings struct {
+	missing  []string // rights of the hook
+	lockdown bool     // for confidentiality
+}
+
 // explain turns a refusal of the kernel into one line and a remedy.
 func explain(err error, h Hook, iface string) error {
+	return surroundings{h.missing(), lockedDown()}.explain(err, h, iface)
+}
+
+func (s surroundings) explain(err error, h Hook, iface string) error {
 	var verifier *ebpf.VerifierError
-	switch missing := h.missing(); {
-	case len(missing) > 0 && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.As(err, &verifier)):
-		list := strings.Join(missing, ", ")
-		return &Error{fmt.Errorf("counting by %s needs %s: %w", h, list, ErrPermission),
+	switch {
+	case len(s.missing) > 0 && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.As(err, &verifier)):
+		return &Error{fmt.Errorf("counting by %s needs %s: %w", h, strings.Join(s.missing, ", "), ErrPermission),
 			"run it as root, or: setcap " + setcap(h) + " " + executable()}
-	case errors.Is(err, unix.EPERM) && lockedDown():
-		return &Error{fmt.Errorf("the kernel is locked down for confidentiality, which forbids eBPF: %w", ErrUnsupported),
+	case errors.Is(err, unix.EPERM) && s.lockdown:
+		return &Error{fmt.Errorf("the kernel is locked down for confidentiality and refuses eBPF: %w", ErrUnsupported),
 			"boot with lockdown=integrity or none, or count a capture: pxescope analyze FILE"}
 	case errors.Is(err, unix.EPERM):
 		return &Error{fmt.Errorf("counting by %s: %w", h, ErrPermission),
@@ -64,12 +73,18 @@ func explain(err error, h Hook, iface string) error {
 			hint = "a kernel of 5.4 or later with eBPF is needed; or count a capture: pxescope analyze FILE"
 		}
 		return &Error{fmt.Errorf("this kernel has no %s: %w", h, ErrUnsupported), hint}
+	case errors.Is(err, unix.ENOMEM):
+		return &Error{fmt.Errorf("the kernel has no memory for the counters: %w", err),
+			"before Linux 5.11 locked memory is limited: ulimit -l unlimited; in a container raise its limit of memory"}
 	case h.xdp() && (errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EEXIST)):
 		return &Error{fmt.Errorf("%s has an XDP program already, and room for one", iface),
 			"use --attach tcx, which counts beside it; 'ip link show " + iface + "' names the program"}
 	case h.xdp() && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ERANGE) || errors.Is(err, unix.EINVAL)):
 		return &Error{fmt.Errorf("the driver of %s takes no XDP program: %w", iface, ErrUnsupported),
 			"use --attach xdp-generic or --attach tcx; with a large MTU some drivers want a smaller one"}
+	case errors.As(err, &verifier) || errors.Is(err, unix.E2BIG):
+		return &Error{fmt.Errorf("the kernel's verifier refuses the counter: %w", err),
+			"with --filter a shorter expression may do; else please report this with 'uname -r'"}
 	case iface != "":
 		return fmt.Errorf("count on %s by %s: %w", iface, h, err)
 	}
@@ -79,7 +94,8 @@ func explain(err error, h Hook, iface string) error {
 // explainLearn is explain for the sockets of Config.Learn.
 func explainLearn(err error) error {
 	if errors.Is(err, unix.EPERM) {
-		return &Error{fmt.Errorf("learning ports needs CAP_NET_RAW: %w", ErrPermission), "run it as root, or leave out --learn"}
+		return &Error{fmt.Errorf("learning ports needs CAP_NET_RAW: %w", ErrPermission),
+			"run it as root, leave out --learn, or: setcap cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw+ep " + executable()}
 	}
 	return err
 }

@@ -27,7 +27,7 @@ func (c *Counter) learn(ifaces []net.Interface) error {
 		return err
 	}
 	for _, ifc := range ifaces {
-		f, err := portmapSocket(ifc, program)
+		f, err := filteredSocket(ifc, program)
 		if err != nil {
 			return fmt.Errorf("learn ports on %s: %w", ifc.Name, err)
 		}
@@ -63,9 +63,9 @@ func portmapProgram() ([]unix.SockFilter, error) {
 	return out, nil
 }
 
-// portmapSocket is a packet socket behind a filter, which comes before the
+// filteredSocket is a packet socket behind a filter, which comes before the
 // binding so that nothing else is queued.
-func portmapSocket(ifc net.Interface, program []unix.SockFilter) (*os.File, error) {
+func filteredSocket(ifc net.Interface, program []unix.SockFilter) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open a packet socket: %w", err)

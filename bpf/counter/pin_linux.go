@@ -51,16 +51,21 @@ func pinnedAt(dir string) bool {
 	return err == nil
 }
 
+const mountHint = "mount -t bpf bpf /sys/fs/bpf, then --pin /sys/fs/bpf/pxescope"
+
 // checkPin reports why dir cannot take pins.
 func checkPin(dir string) error {
 	var fsys unix.Statfs_t
 	at := filepath.Dir(filepath.Clean(dir))
 	if err := unix.Statfs(at, &fsys); err != nil {
+		if errors.Is(err, unix.ENOENT) {
+			return &Error{fmt.Errorf("pin in %s: %s does not exist", dir, at), mountHint}
+		}
 		return fmt.Errorf("pin in %s: %w", dir, err)
 	}
 	if uint32(fsys.Type) != unix.BPF_FS_MAGIC {
 		return &Error{fmt.Errorf("%s is no BPF file system: %w", at, ErrUnsupported),
-			"mount -t bpf bpf /sys/fs/bpf, then --pin /sys/fs/bpf/pxescope"}
+			mountHint}
 	}
 	return nil
 }
@@ -68,6 +73,9 @@ func checkPin(dir string) error {
 // pin makes the counter outlive the process.
 func (c *Counter) pin(dir string) (err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return &Error{fmt.Errorf("pin: %s exists and holds no counter", dir), "name a directory that does not exist yet"}
+		}
 		return fmt.Errorf("pin: %w", err)
 	}
 	defer func() {

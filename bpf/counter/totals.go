@@ -82,6 +82,14 @@ func (c *Count) add(p pair, egress bool) {
 	}
 }
 
+// Since is what was counted after an earlier look.
+func (c Count) Since(o Count) Count {
+	return Count{
+		c.Packets - o.Packets, c.Bytes - o.Bytes, c.InPackets - o.InPackets, c.OutPackets - o.OutPackets,
+		c.InBytes - o.InBytes, c.OutBytes - o.OutBytes,
+	}
+}
+
 // totals arranges counters. Place 2*i is what interface i received, 2*i+1 what
 // was sent through it; inside a place it goes by slot<<1|side.
 func (l *Layout) totals(h Hook, names []string, counts [][]pair) *Totals {

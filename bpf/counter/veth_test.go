@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pxescope/pxescope/bpf/filter"
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/synth"
 	"github.com/pxescope/pxescope/classify/catalog"
@@ -131,8 +132,96 @@ func TestExact(t *testing.T) {
 	}
 }
 
+// A filter leaves out what it should on every hook, whole packets beyond the
+// linear part and tags beside and in the packet included, and nothing is lost
+// in between. XDP sees what was sent, as the predicate does; what tcx and
+// sockets see, a tag beside the packet, the kernel's own classic machine tells.
+func TestExactFiltered(t *testing.T) {
+	layout := testLayout(t)
+	for _, text := range []string{
+		"udp portrange 67-70 or (vlan and (udp port 53 or vlan 7)) or len > 8000", "udp[3800] = 0 or (vlan and tcp[3000:4] = 0)",
+		"not udp and greater 1000",
+	} {
+		e := parsed(t, text)
+		for _, hook := range Hooks() {
+			t.Run(string(hook)+"/"+text, func(t *testing.T) {
+				l := newLab(t)
+				var c *Counter
+				oracle := l.classic(e)
+				l.in(l.near, func() (err error) {
+					c, err = Open(Config{Hook: hook, Interfaces: []string{"veth0"}, Filter: e})
+					return err
+				})
+				defer c.Close()
+				in, out := traffic(layout, 1), traffic(layout, 2)
+				l.send(l.far, in)
+				l.send(l.near, out)
+				want := expectFiltered(t, layout, hook, e, in, out)
+				got := waitFor(t, c, func(x *Totals) bool {
+					return x.Packets+x.Filtered.Packets >= want.Packets+want.Filtered.Packets
+				})
+				if hook.xdp() {
+					compareTotals(t, got, want)
+				} else if n := uint64(len(in) + len(out)); got.Packets+got.Filtered.Packets != n {
+					t.Errorf("got %d matches and %d left out, want %d in all", got.Packets, got.Filtered.Packets, n)
+				} else if n := oracle(); got.Packets != n {
+					t.Errorf("got %d matches, want %d as the classic machine", got.Packets, n)
+				}
+				if got.Packets == 0 || got.Filtered.Packets == 0 {
+					t.Errorf("got %d matches and %d left out: this proves nothing", got.Packets, got.Filtered.Packets)
+				}
+				t.Logf("%d matched, %d left out", got.Packets, got.Filtered.Packets)
+			})
+		}
+	}
+}
+
+// classic counts on the near interface by a classic filter on a socket: what
+// it returns tells how many packets passed.
+func (l *lab) classic(e *filter.Expr) func() uint64 {
+	l.t.Helper()
+	p, err := filter.Compile(e, filter.Target{Link: capture.LinkEthernet, Live: true, Snaplen: 64})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	program := make([]unix.SockFilter, len(p))
+	for i, in := range p {
+		program[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
+	}
+	var f *os.File
+	l.in(l.near, func() error {
+		ifc, err := net.InterfaceByName("veth0")
+		if err == nil {
+			f, err = filteredSocket(*ifc, program)
+		}
+		return err
+	})
+	l.t.Cleanup(func() { f.Close() })
+	return func() uint64 {
+		// Both what was queued and what found no room.
+		s, err := unix.GetsockoptTpacketStats(int(f.Fd()), unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		return uint64(s.Packets)
+	}
+}
+
 // expect counts the frames with the Reference.
 func expect(l *Layout, h Hook, in, out [][]byte) *Totals {
+	return expectFiltered(nil, l, h, nil, in, out)
+}
+
+// expectFiltered counts the frames that match with the Reference.
+func expectFiltered(t *testing.T, l *Layout, h Hook, e *filter.Expr, in, out [][]byte) *Totals {
+	match := func([]byte, int) bool { return true }
+	if e != nil {
+		m, err := filter.NewMatcher(e, capture.LinkEthernet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		match = m.Match
+	}
 	counts := [][]pair{make([]pair, 2*len(l.slots)), make([]pair, 2*len(l.slots))}
 	ref := NewReference(l)
 	for place, frames := range [][][]byte{in, out} {
@@ -140,7 +229,10 @@ func expect(l *Layout, h Hook, in, out [][]byte) *Totals {
 			continue
 		}
 		for i, f := range frames {
-			c := ref.Cell(&capture.Packet{ID: capture.NewFrameID(0, uint64(i+1)), Link: capture.LinkEthernet, WireLen: len(f), Data: f})
+			c := Cell{Slot: slotFiltered}
+			if match(f, len(f)) {
+				c = ref.Cell(&capture.Packet{ID: capture.NewFrameID(0, uint64(i+1)), Link: capture.LinkEthernet, WireLen: len(f), Data: f})
+			}
 			n := c.Slot << 1
 			if c.ToPort {
 				n |= 1
@@ -149,7 +241,11 @@ func expect(l *Layout, h Hook, in, out [][]byte) *Totals {
 			counts[place][n].bytes += uint64(len(f))
 		}
 	}
-	return l.totals(h, []string{"veth0"}, counts)
+	x := l.totals(h, []string{"veth0"}, counts)
+	if e != nil {
+		x.Filter = e.String()
+	}
+	return x
 }
 
 // traffic is of known composition; id tells two of them apart.
@@ -298,5 +394,60 @@ func TestPin(t *testing.T) {
 	}
 	if _, err := open(Config{Hook: Socket, Interfaces: []string{"veth0"}, Pin: pin}); err == nil || pinnedAt(pin) {
 		t.Errorf("got %v for a pinned socket filter, want an error and nothing pinned", err)
+	}
+}
+
+// What a pinned counter is, is told to a later run: the filter, and what was
+// learnt before and after that run opened it.
+func TestPinLearn(t *testing.T) {
+	l := newLab(t)
+	dir := t.TempDir()
+	if err := unix.Mount("bpf", dir, "bpf", 0, ""); err != nil {
+		privileged(t, err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	pin := dir + "/counter"
+	e := parsed(t, "ip or ip6 or vlan")
+	var first *Counter
+	l.in(l.near, func() (err error) {
+		first, err = Open(Config{Hook: XDPGeneric, Interfaces: []string{"veth0"}, Pin: pin, Learn: true, Filter: e})
+		return err
+	})
+	defer first.Close()
+	later, err := Open(Config{Pin: pin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer later.Close()
+	l.send(l.far, portmapTraffic())
+	waitFor(t, first, func(x *Totals) bool { return len(x.Learnt) == len(wantLearnt) })
+	node, rack := synth.NewHost("52:54:00:00:00:01", "10.0.0.1"), synth.NewHost("52:54:00:00:00:02", "10.0.0.2")
+	l.send(l.far, [][]byte{synth.UDP(node, rack, 900, 40123, nil)})
+	has := func(x *Totals) bool {
+		for _, s := range x.Services {
+			if s.ID == "rpc-mount" && s.To == 1 {
+				return true
+			}
+		}
+		return false
+	}
+	waitFor(t, first, has)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	last, err := Open(Config{Pin: pin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer last.Close()
+	for name, c := range map[string]*Counter{"opened before": later, "opened after": last} {
+		got := waitFor(t, c, has)
+		if !has(got) || got.Filter != e.String() || len(got.Learnt) != len(wantLearnt) {
+			t.Errorf("%s: got %+v, want mountd's packet, the filter and %d learnt ports", name, got, len(wantLearnt))
+		}
 	}
 }

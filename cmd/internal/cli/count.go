@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pxescope/pxescope/bpf/counter"
+	"github.com/pxescope/pxescope/bpf/filter"
 	"github.com/pxescope/pxescope/capture/pcapfile"
 	"github.com/pxescope/pxescope/classify/catalog"
 	"github.com/pxescope/pxescope/cmd/internal/text"
@@ -25,6 +26,9 @@ type countOptions struct {
 	phase    string
 	compare  string
 	pin      string
+	filter   string
+	metrics  string
+	learn    bool
 	files    []string // --catalog
 	interval time.Duration
 	duration time.Duration
@@ -45,6 +49,17 @@ Each packet is in exactly one line: a service of 'pxescope catalog' by its ports
 "other", "fragments" (of datagrams whose first fragment was not seen) or
 "undecodable". Bytes are whole frames without FCS. What is agreed in the traffic,
 such as TFTP's data port, is "other": 'pxescope analyze' follows conversations.
+--learn adds the ports of mountd, lockd and statd from portmap's replies that
+pass by, 64 at most, for all servers.
+
+--filter counts only packets that match a pcap-filter expression, decided in the
+kernel in front of the counter; the others are told as one number. It means what
+it means to tcpdump on that interface: but for XDP the outermost VLAN tag is
+beside the packet, 'vlan' finds it, and len is without it. Later fragments have no
+ports: 'pxescope filter --complete' writes filters that keep them.
+
+Without a terminal, text is one table at the end; --interval prints besides, every
+TIME, what came in that time. --metrics serves totals to Prometheus on /metrics.
 
 --attach says where the counter sits:
   auto         tcx where the kernel has it (6.6), else socket
@@ -56,12 +71,14 @@ such as TFTP's data port, is "other": 'pxescope analyze' follows conversations.
   xdp-generic  the same for drivers without XDP
 
 Rights: CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; for socket CAP_NET_RAW instead of
-CAP_NET_ADMIN. root has them all.`,
+CAP_NET_ADMIN; for --learn CAP_NET_RAW besides. root has them all.`,
 		Example: `  pxescope count eth1
   pxescope count eth1 eth2 --interval 10s --format ndjson
   pxescope count eth1 --duration 1m --format json | jq '.services[]'
   pxescope count eth1 --pin /sys/fs/bpf/pxescope --duration 1s
   pxescope count --pin /sys/fs/bpf/pxescope --duration 1s
+  pxescope count eth1 --filter 'not port 22' --learn
+  pxescope count eth1 eth2 --metrics 127.0.0.1:9469
   pxescope count --compare boot.pcap`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -69,6 +86,12 @@ CAP_NET_ADMIN. root has them all.`,
 				return usage("--compare counts a file: name no interface beside it")
 			case o.compare != "" && o.pin != "":
 				return usage("--compare attaches nothing: there is nothing to --pin")
+			case o.compare != "" && o.metrics != "":
+				return usage("--compare counts a file and ends: there is nothing to serve as --metrics")
+			case o.compare != "" && o.learn:
+				return usage("--compare compares by the catalog's ports alone: leave out --learn")
+			case len(args) == 0 && o.pin != "" && (o.learn || cmd.Flags().Changed("filter")):
+				return usage("a pinned counter is read as it was made: --filter and --learn go with its first run")
 			case o.compare == "" && o.pin == "" && len(args) == 0:
 				return &statusError{status: ExitUsage, err: errors.New("no interface given"),
 					hint: "name interfaces: pxescope count eth1; 'ip -br link' lists them"}
@@ -83,8 +106,11 @@ CAP_NET_ADMIN. root has them all.`,
 	f.StringVar(&o.attach, "attach", "auto", "where the counter sits, `HOOK`: auto, tcx, socket, xdp, xdp-generic")
 	f.StringVar(&o.format, "format", "text", "output `FORMAT`: text, json (one document at the end), ndjson (one line per interval), csv")
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE` instead of standard output")
-	f.DurationVar(&o.interval, "interval", time.Second, "`TIME` between two lines of ndjson, or two updates of a terminal")
+	f.DurationVar(&o.interval, "interval", time.Second, "`TIME` between two lines of ndjson, two updates of a terminal, or two tables of text when given")
 	f.DurationVar(&o.duration, "duration", 0, "stop after this `TIME`; 0: on Ctrl-C")
+	f.StringVar(&o.filter, "filter", "", "count only packets that match the pcap-filter `EXPR`")
+	f.BoolVar(&o.learn, "learn", false, "add ports of RPC services from portmap's replies")
+	f.StringVar(&o.metrics, "metrics", "", "serve Prometheus metrics at `ADDR`, as 127.0.0.1:9469, until the end")
 	f.StringVar(&o.pin, "pin", "", "keep counting after the end: pin in `DIR` of a BPF file system; without IFACE, read what is pinned there")
 	f.StringVar(&o.phase, "phase", string(catalog.Provisioning), "list services of this `PHASE` first")
 	f.StringVar(&o.compare, "compare", "", "count the frames of a capture `FILE` in the kernel and in Go, and show both")
@@ -113,16 +139,25 @@ func (o *countOptions) check() error {
 
 func (o *countOptions) config(args []string) (counter.Config, error) {
 	c, err := catalogWith(o.files)
-	cfg := counter.Config{Catalog: c, Interfaces: args, Pin: o.pin}
+	cfg := counter.Config{Catalog: c, Interfaces: args, Pin: o.pin, Learn: o.learn}
 	if o.attach != "auto" {
 		cfg.Hook = counter.Hook(o.attach)
 	}
-	return cfg, err
+	if err != nil || o.filter == "" {
+		return cfg, err
+	}
+	if cfg.Filter, err = filter.Parse(o.filter); err != nil {
+		return cfg, refusal(o.filter, err)
+	}
+	return cfg, nil
 }
 
 func countCommand(cmd *cobra.Command, s Streams, o *countOptions, args []string) error {
 	if err := o.check(); err != nil {
 		return err
+	}
+	if cmd.Flags().Changed("filter") && o.filter == "" {
+		return usage("--filter is empty: give an expression, or leave it out")
 	}
 	cfg, err := o.config(args)
 	if err != nil {
@@ -148,7 +183,15 @@ func countCommand(cmd *cobra.Command, s Streams, o *countOptions, args []string)
 		return countError(err)
 	}
 	defer c.Close()
+	if o.metrics != "" {
+		end, err := serveMetrics(o.metrics, c, s.Err)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	r := &countRun{o: o, c: c, out: out, style: style, start: time.Now(), view: text.CountView{Phase: o.phase}}
+	r.periodic = cmd.Flags().Changed("interval")
 	if err := r.run(ctx); err != nil {
 		return err
 	}
@@ -178,6 +221,10 @@ type countRun struct {
 	last  time.Time
 	prev  map[string]uint64
 	view  text.CountView
+
+	periodic bool            // --interval was given
+	before   *counter.Totals // of the last interval, for text
+	lines    int             // intervals since the columns were named
 }
 
 func (r *countRun) run(ctx context.Context) error {
@@ -186,7 +233,21 @@ func (r *countRun) run(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, r.o.duration)
 		defer cancel()
 	}
-	live := r.o.format == "ndjson" || r.o.format == "text" && r.out.tty
+	live := r.o.format == "ndjson" || r.o.format == "text" && (r.out.tty || r.periodic)
+	if live && r.o.format == "text" {
+		// What a pinned counter has counted before is no news.
+		t, err := r.c.Read()
+		if err != nil {
+			return countError(err)
+		}
+		r.last = r.start
+		if r.out.tty {
+			r.rates(t, r.start)
+			clear(r.view.Recent)
+		} else {
+			r.before = t
+		}
+	}
 	tick := time.NewTicker(r.o.interval)
 	defer tick.Stop()
 	for {
@@ -221,7 +282,16 @@ func (r *countRun) print(final bool) error {
 	case "csv":
 		err = countCSV(r.out, t)
 	default:
+		if !r.out.tty && !final {
+			err = r.interval(t, now)
+			break
+		}
 		r.rates(t, now)
+		if r.lines > 0 {
+			if _, err := io.WriteString(r.out, "\n"); err != nil {
+				return err
+			}
+		}
 		if r.out.tty {
 			if _, err := io.WriteString(r.out, clearScreen); err != nil {
 				return err
@@ -238,6 +308,22 @@ func (r *countRun) print(final bool) error {
 	return nil
 }
 
+// headEvery is how many intervals stand below one naming of the columns.
+const headEvery = 20
+
+// interval prints what came since the last look, off a terminal.
+func (r *countRun) interval(t *counter.Totals, now time.Time) error {
+	if r.lines%headEvery == 0 {
+		if err := text.CountHead(r.out, r.style); err != nil {
+			return err
+		}
+	}
+	r.lines++
+	err := text.CountInterval(r.out, r.before, t, text.Interval{At: now, Length: now.Sub(r.last), Phase: r.o.phase})
+	r.before, r.last = t, now
+	return err
+}
+
 // recentIntervals is the length of a sparkline.
 const recentIntervals = 20
 
@@ -249,7 +335,6 @@ func (r *countRun) rates(t *counter.Totals, now time.Time) {
 	}
 	if r.view.Rates == nil {
 		r.view.Rates, r.view.Recent, r.prev = map[string]float64{}, map[string][]uint64{}, map[string]uint64{}
-		r.last = r.start
 	}
 	seconds := now.Sub(r.last).Seconds()
 	r.last = now

@@ -37,7 +37,8 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// countCSV has a row per service and one per port, each packet once in either.
+// countCSV has a row per service and one per port, each packet once in either,
+// and one for what a filter left out.
 func countCSV(w io.Writer, t *counter.Totals) error {
 	c := csv.NewWriter(w)
 	n := func(x uint64) string { return strconv.FormatUint(x, 10) }
@@ -52,6 +53,9 @@ func countCSV(w io.Writer, t *counter.Totals) error {
 	row("service", string(counter.Other), "", "", "", t.Other)
 	row("service", string(counter.Fragments), "", "", "", t.Fragments)
 	row("service", string(counter.Undecodable), "", "", "", t.Undecodable)
+	if t.Filter != "" {
+		row("filtered", "", "", "", "", t.Filtered)
+	}
 	for _, p := range t.Ports {
 		port := n(uint64(p.Port))
 		if p.Last != 0 {

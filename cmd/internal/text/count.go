@@ -30,8 +30,10 @@ func Counts(w io.Writer, t *counter.Totals, v CountView, s Style) error {
 	if !t.Egress {
 		what = "received only: " + string(t.Hook) + " does not see what is sent"
 	}
-	fmt.Fprintf(&b, "%s  %s, %s, %s; %s packets, %s\n\n", s.paint(bold, strings.Join(names, ", ")), t.Hook, what,
+	fmt.Fprintf(&b, "%s  %s, %s, %s; %s packets, %s\n", s.paint(bold, strings.Join(names, ", ")), t.Hook, what,
 		v.Past.Round(time.Second), count(t.Packets), Size(int64(t.Bytes)))
+	notes(&b, t)
+	b.WriteByte('\n')
 	b.WriteString(s.table(countHead(v), countRows(t, v), 2))
 	if len(t.Ports) > 0 {
 		rows := make([][]string, 0, len(t.Ports))
@@ -55,6 +57,29 @@ func Counts(w io.Writer, t *counter.Totals, v CountView, s Style) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// notes tells what was left out and learnt.
+func notes(b *strings.Builder, t *counter.Totals) {
+	if t.Filter != "" {
+		fmt.Fprintf(b, "filter %s: left out %s of %s packets\n", Escape(clip(t.Filter, 60)), count(t.Filtered.Packets), count(t.Filtered.Packets+t.Packets))
+	}
+	if len(t.Learnt) == 0 {
+		return
+	}
+	var list []string
+	for _, p := range t.Learnt {
+		list = append(list, fmt.Sprintf("%s/%d %s", p.Proto, p.Port, p.Service))
+	}
+	fmt.Fprintf(b, "learnt from portmap: %s\n", strings.Join(list, ", "))
+}
+
+// clip shortens a text to n characters.
+func clip(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-3]) + "..."
+	}
+	return s
 }
 
 func countHead(v CountView) []string {
@@ -130,9 +155,12 @@ func Comparison(w io.Writer, c *counter.Comparison, s Style) error {
 	if c.LeftOut > 0 {
 		fmt.Fprintf(&b, "; %s left out: not Ethernet, or too short for a test run", count(c.LeftOut))
 	}
-	b.WriteString("\n\n")
+	b.WriteByte('\n')
+	notes(&b, c.Kernel)
+	b.WriteByte('\n')
 	inGo := map[string]counter.Count{
 		string(counter.Other): c.Go.Other, string(counter.Fragments): c.Go.Fragments, string(counter.Undecodable): c.Go.Undecodable,
+		string(counter.Filtered): c.Go.Filtered,
 	}
 	phases := map[string]string{}
 	var ids []string
@@ -146,6 +174,7 @@ func Comparison(w io.Writer, c *counter.Comparison, s Style) error {
 	}
 	inKernel := map[string]counter.Count{
 		string(counter.Other): c.Kernel.Other, string(counter.Fragments): c.Kernel.Fragments, string(counter.Undecodable): c.Kernel.Undecodable,
+		string(counter.Filtered): c.Kernel.Filtered,
 	}
 	for _, x := range c.Kernel.Services {
 		inKernel[x.ID] = x.Count
@@ -154,7 +183,11 @@ func Comparison(w io.Writer, c *counter.Comparison, s Style) error {
 		inGo[x.ID] = x.Count
 	}
 	var rows [][]string
-	for _, id := range append(ids, string(counter.Other), string(counter.Fragments), string(counter.Undecodable)) {
+	ids = append(ids, string(counter.Other), string(counter.Fragments), string(counter.Undecodable))
+	if c.Kernel.Filter != "" {
+		ids = append(ids, string(counter.Filtered))
+	}
+	for _, id := range ids {
 		k, g := inKernel[id], inGo[id]
 		note := "equal"
 		if k != g {

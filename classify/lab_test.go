@@ -55,7 +55,7 @@ func expectations(t *testing.T) []expectation {
 			case "proves", "needs", "unpacks", "takes", "quick":
 			case "capture":
 				all = append(all, expectation{capture: words[1]})
-			case "node", "nodes", "finding", "quality", "service", "counts", "filter", "count", "live", "may", "later", "never":
+			case "node", "nodes", "finding", "quality", "service", "counts", "filter", "count", "offline", "may", "later", "never":
 				if len(all) == first {
 					t.Fatalf("%s: %q before any capture", file, line)
 				}

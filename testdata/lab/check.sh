@@ -25,6 +25,7 @@ check() {
       told "$1" "$cap" count | while read -r line; do
         check_count "$2" "$cap" "$line" | sed 's/^/count: /'
       done
+      [ ! -e "$2/log/live.$cap" ] || check_live "$2" "$cap" | sed 's/^/live: /'
     } | sed "s/^/$cap: /"
   done
 }
@@ -81,4 +82,11 @@ check_count() {
       ($lines[-1].bytes as $k | $report[0].captures[0].bytes as $c | select($k != $c)
         | "the kernel counted \($k) bytes, the capture has \($c)"),
       ($ids | split(" ")[] | select(. != "") | select(. as $i | $kernel | has($i) | not) | "\(.): none was counted")'
+}
+
+# check_live DIR CAPTURE: what `pxescope live` came to beside the capture, its lines
+# applied in order, is what analyze says of the capture.
+check_live() {
+  jq -rn --slurpfile lines <(grep '^{' "$1/log/live.$2") --slurpfile report "$1/$2.json" -f live.jq ||
+    head -c 300 "$1/log/live.$2"
 }

@@ -141,11 +141,23 @@ capture() {
     tcpdump -U --immediate-mode -B 32768 -n -Z root -w "$OUT/$file" "$@"
   lab_captures+=("$last")
   wait_log 10 "$LOG/capture.$file" 'listening on'
+  if [ "$*" = "-i $dev" ]; then live "$file" "$place" "$dev"; fi
   if says "$file" count; then
     background "count.$file" ip netns exec "$LAB_PREFIX-$place" "$LAB_PXESCOPE" count "$dev" --format ndjson --interval 200ms
     lab_captures+=("$last")
     wait_log 10 "$LOG/count.$file" '"type":"count"'
   fi
+}
+
+# live FILE PLACE INTERFACE...: `pxescope live` beside the capture FILE, for what it
+# says to be held against what analyze says of FILE.
+live() {
+  local file=$1 place=$2
+  shift 2
+  if says "$file" offline; then return; fi
+  background "live.$file" ip netns exec "$LAB_PREFIX-$place" "$LAB_PXESCOPE" live "$@" --format ndjson
+  lab_captures+=("$last")
+  wait_log 15 "$LOG/live.$file" 'capturing on'
 }
 
 # says FILE WORD: whether the scenario's head has WORD of the capture FILE.
@@ -553,6 +565,7 @@ capture_ng() {
   background "dumpcap.$file" ip netns exec "$LAB_PREFIX-$place" dumpcap -q -n -w "$OUT/$file" "${args[@]}"
   lab_captures+=("$last")
   until_ok 10 test -s "$OUT/$file" || die "dumpcap: $(cat "$LOG/dumpcap.$file")"
+  live "$file" "$place" "$@"
 }
 
 # egress HOST MATCH, ingress HOST MATCH: frames of eth0 that MATCH are dropped,

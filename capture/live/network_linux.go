@@ -201,21 +201,32 @@ func inNetNS(name string, do func() error) error {
 	}
 	defer f.Close()
 	done := make(chan error)
-	go func() {
-		// Never unlocked: the thread, which is in the namespace, ends with the
-		// goroutine.
-		runtime.LockOSThread()
-		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
-			e := &Error{fmt.Errorf("enter network namespace %q: %w", name, err), ""}
-			if errors.Is(err, unix.EPERM) {
-				e = &Error{fmt.Errorf("entering network namespace %q needs CAP_SYS_ADMIN: %w", name, ErrPermission), "run it with sudo"}
-			}
-			done <- e
-			return
-		}
-		done <- do()
-	}()
+	go func() { done <- onThreadIn(f, name, do) }()
 	return <-done
+}
+
+// onThreadIn takes the thread of a goroutine into a namespace and back. If it
+// cannot go back the thread stays locked, and ends with the goroutine.
+func onThreadIn(ns *os.File, name string, do func() error) error {
+	runtime.LockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("remember the network namespace: %w", err)
+	}
+	defer home.Close()
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		if errors.Is(err, unix.EPERM) {
+			return &Error{fmt.Errorf("entering network namespace %q needs CAP_SYS_ADMIN: %w", name, ErrPermission), "run it with sudo"}
+		}
+		return &Error{fmt.Errorf("enter network namespace %q: %w", name, err), "'ip netns' lists them"}
+	}
+	err = do()
+	if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
+		runtime.UnlockOSThread()
+	}
+	return err
 }
 
 // suggest says which interfaces there are when one is not.

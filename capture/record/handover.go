@@ -35,7 +35,13 @@ func ready(root *os.Root, dir string) error {
 	name := fmt.Sprintf(".pxescope-%d.tmp", os.Getpid())
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("later files cannot be made in %s without privileges: %w; give the directory to the user of -Z, or to a group of its own", dir, cause(err))
+		whose := ""
+		if fi, e := root.Stat("."); e == nil {
+			if uid, ok := owner(fi); ok {
+				whose = fmt.Sprintf("it belongs to user %d: -Z %d writes as that user; or ", uid, uid)
+			}
+		}
+		return fmt.Errorf("later files cannot be made in %s without privileges: %w; %sgive the directory to the user of -Z", dir, cause(err), whose)
 	}
 	if err := errors.Join(f.Close(), root.Remove(name)); err != nil {
 		return fmt.Errorf("try to make a file in %s: %w", dir, cause(err))

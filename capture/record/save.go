@@ -198,6 +198,9 @@ func appendAddrs(to [][]byte, addrs []netip.Addr) [][]byte {
 // a tunnel and in what an ICMP error quotes, and of other nodes' packets next
 // to none.
 func (m *matcher) match(p *capture.Packet) bool {
+	if p.Time < 0 {
+		return false // pcapng cannot hold it
+	}
 	if _, ok := m.cites[p.ID]; ok {
 		return true
 	}

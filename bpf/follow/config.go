@@ -22,6 +22,8 @@ type Config struct {
 	// clients, 4096 RPC servers' ports, 4096 portmap calls, 8192 fragmented
 	// datagrams.
 	Clients, Servers, Calls, Fragments uint32
+
+	told bool // the clock is set by a test
 }
 
 const (

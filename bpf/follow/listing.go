@@ -23,5 +23,5 @@ func Listing(out io.Writer, c Config) error {
 
 // machine is what of a configuration the program has in it.
 func (c *Config) machine(r *rules) machine {
-	return machine{snap: c.SnapLen, tftp: int64(c.TFTPFor), rpc: int64(c.RPCFor), asks: r.rpc, serves: r.tftp}
+	return machine{snap: c.SnapLen, tftp: int64(c.TFTPFor), rpc: int64(c.RPCFor), asks: r.rpc, serves: r.tftp, told: c.told}
 }

@@ -163,6 +163,7 @@ const (
 type machine struct {
 	order   binary.ByteOrder
 	coarse  bool // bpf_ktime_get_coarse_ns is there, Linux 5.11
+	told    bool // the time is in the table: for test runs
 	snap    uint32
 	tftp    int64 // ns
 	rpc     int64
@@ -264,13 +265,24 @@ func (w *writer) raw32(n uint32) int32 {
 // host turns a number from the packet into the machine's order.
 func host(r asm.Register, size asm.Size) asm.Instruction { return asm.HostTo(asm.BE, r, size) }
 
+// time puts the time into R0.
+func (w *writer) time() {
+	switch {
+	case w.m.told:
+		w.add(asm.Mov.Imm(asm.R2, tableClock))
+		w.entry(fast, "pass")
+		w.add(asm.LoadMem(asm.R0, asm.R0, 0, asm.DWord))
+	case w.m.coarse:
+		w.add(asm.FnKtimeGetCoarseNs.Call())
+	default:
+		w.add(asm.FnKtimeGetNs.Call())
+	}
+}
+
 // now puts the time into R0 and on the stack.
 func (w *writer) now() {
-	call := asm.FnKtimeGetNs.Call()
-	if w.m.coarse {
-		call = asm.FnKtimeGetCoarseNs.Call()
-	}
-	w.add(call, asm.StoreMem(fp, clock, asm.R0, asm.DWord))
+	w.time()
+	w.add(asm.StoreMem(fp, clock, asm.R0, asm.DWord))
 }
 
 // entry looks up the table at the number in R2, which is stored in a word of

@@ -115,7 +115,8 @@ const (
 	tableProto4 = 2 << 16
 	tableProto6 = tableProto4 + 256
 	tableStamps = tableProto6 + 256 // when a UDP conversation was last sampled, in ms
-	tableSize   = tableStamps + stamps
+	tableClock  = tableStamps + stamps
+	tableSize   = tableClock + 1
 )
 
 // stamps bounds the packets that pass as samples in one interval.

@@ -224,11 +224,7 @@ func (w *writer) sample(pass, drop string) {
 		asm.RSh.Imm(asm.R1, 64-stampBits),
 		asm.Mov.Reg(at, asm.R1),
 	)
-	if w.m.coarse {
-		w.add(asm.FnKtimeGetCoarseNs.Call())
-	} else {
-		w.add(asm.FnKtimeGetNs.Call())
-	}
+	w.time()
 	w.add(
 		asm.Mov.Reg(asm.R2, at),
 		asm.Add.Imm(asm.R2, tableStamps),

@@ -90,7 +90,12 @@ func (p *parser) unexpected(want string) error {
 // note keeps the error of a failed attempt.
 func (p *parser) note(err error) {
 	var e *Error
-	if errors.As(err, &e) && (p.worst == nil || e.Position > p.worst.Position) {
+	if !errors.As(err, &e) {
+		return
+	}
+	// At one place, what says why is worth more than what says what is expected.
+	vague := func(e *Error) bool { return strings.HasPrefix(e.Msg, "unexpected ") }
+	if p.worst == nil || e.Position > p.worst.Position || e.Position == p.worst.Position && vague(p.worst) && !vague(e) {
 		p.worst = e
 	}
 }

@@ -20,10 +20,12 @@
 // packets may be late by blockTimeout. With libpcap and several interfaces they
 // may be late by 50 ms for each.
 //
-// A tick says that all rings were empty after its time was read from the host's
-// clock: no packet that comes later has an earlier time. (Not so with libpcap,
-// whose buffer cannot be looked into: its ticks are put back by its timeout; and
-// not where an adapter stamps by a clock of its own.)
+// A tick says that all rings were empty when its time was read from the host's
+// clock. It is put back by inFlight, because a packet is stamped a little before
+// it can be seen in the ring: no packet that comes later has an earlier time.
+// (libpcap's buffer cannot be looked into: there a tick is put back by its
+// timeout as well. Where an adapter stamps by a clock of its own, ticks follow
+// it by what was seen of it.)
 //
 // # Interfaces that come and go
 //

@@ -79,7 +79,8 @@ func (l *lab) in(ns string, do func() error) {
 // A wire sends frames from one end.
 type wire struct {
 	t  *testing.T
-	fd int
+	mu sync.Mutex
+	fd int // -1: closed
 	to unix.SockaddrLinklayer
 }
 
@@ -95,7 +96,12 @@ func (l *lab) wire(ns, name string) *wire {
 		w.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 		return err
 	})
-	l.t.Cleanup(func() { unix.Close(w.fd) })
+	l.t.Cleanup(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		unix.Close(w.fd)
+		w.fd = -1
+	})
 	return w
 }
 
@@ -109,6 +115,8 @@ func (w *wire) send(frames ...[]byte) {
 }
 
 func (w *wire) try(f []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	to := w.to
 	// The type is what the device layer would have set.
 	to.Protocol = binary.NativeEndian.Uint16(f[12:14])

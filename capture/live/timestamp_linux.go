@@ -9,6 +9,10 @@ import (
 	"github.com/pxescope/pxescope/capture"
 )
 
+// inFlight is how long the kernel may take from stamping a packet to counting
+// it in a block: some microseconds, or what the processor was taken away for.
+const inFlight = 10 * time.Millisecond
+
 // maxSkew is how far an adapter's clock may be off to be in step with the
 // host's.
 const maxSkew = time.Second
@@ -71,7 +75,7 @@ func (s *rings) stamp(r *ring, d *device, p *capture.Packet) {
 // tickTime is the time of a tick. Where an adapter stamps by a clock of its
 // own the tick has the time of the one that is most behind.
 func (s *rings) tickTime(now time.Time) capture.Time {
-	t := capture.Time(now.UnixNano())
+	t := capture.Time(now.Add(-inFlight).UnixNano())
 	if s.o.Timestamps != "adapter_unsynced" {
 		return t
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/gopacket/pcapgo"
+
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/pcapfile"
 )
@@ -76,23 +78,68 @@ func TestBlocksKeepToPages(t *testing.T) {
 	}
 }
 
-// The filling is nothing to tshark, and nothing counts as a frame.
-func TestFillingAgainstTshark(t *testing.T) {
-	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("tshark is not installed")
-	}
-	path := filepath.Join(t.TempDir(), "x.pcapng")
-	w := create(t, Options{Path: path, Interfaces: eth, Unbuffered: true})
+// filled writes a file in which many blocks are lengthened, and what tshark
+// shall say of its frames.
+func filled(t *testing.T) (path, frames string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "x.pcapng")
+	w := create(t, Options{Path: path, Interfaces: eth})
 	var want strings.Builder
 	for i := range 200 {
 		p := packet(i+1, time.Duration(i)*time.Millisecond, 14+(i*97)%1500)
 		write(t, w, eth, p)
+		if i%7 == 0 {
+			write(t, w, eth, tick(time.Duration(i)*time.Millisecond)) // so that fillers are blocks too
+		}
 		fmt.Fprintf(&want, "%d|%d||\n", i+1, len(p.Data))
 	}
 	if err := w.Close(eth); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("tshark", "-n", "-r", path, "-T", "fields", "-E", "separator=|", "-e", "frame.number", "-e", "frame.len", "-e", "frame.comment", "-e", "_ws.malformed").CombinedOutput()
+	return path, want.String()
+}
+
+// Filling is nothing to gopacket's reader.
+func TestFillingAgainstGopacket(t *testing.T) {
+	path, _ := filled(t)
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := pcapgo.NewNgReader(f, pcapgo.DefaultNgReaderOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for ; ; n++ {
+		data, _, err := r.ReadPacketData()
+		if err == io.EOF {
+			break
+		}
+		if err != nil || len(data) != 14+(n*97)%1500 {
+			t.Fatalf("packet %d: got %d bytes, %v", n+1, len(data), err)
+		}
+	}
+	if n != 200 {
+		t.Errorf("got %d packets, want 200", n)
+	}
+}
+
+// Filling is nothing to tshark and tcpdump, and nothing of it counts as a
+// frame.
+func TestFillingAgainstTshark(t *testing.T) {
+	for _, tool := range []string{"tshark", "tcpdump"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not installed", tool)
+		}
+	}
+	path, want := filled(t)
+	out, err := exec.Command("tcpdump", "-r", path, "--count").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "200 packets") {
+		t.Errorf("tcpdump: %v\n%s", err, out)
+	}
+	out, err = exec.Command("tshark", "-n", "-r", path, "-T", "fields", "-E", "separator=|", "-e", "frame.number", "-e", "frame.len", "-e", "frame.comment", "-e", "_ws.malformed").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -100,8 +147,8 @@ func TestFillingAgainstTshark(t *testing.T) {
 	if i := strings.Index(got, "1|"); i >= 0 {
 		got = got[i:] // after tshark's warning to root
 	}
-	if got != want.String() {
-		t.Errorf("tshark says\n%.500s\nwant\n%.500s", got, want.String())
+	if got != want {
+		t.Errorf("tshark says\n%.500s\nwant\n%.500s", got, want)
 	}
 }
 

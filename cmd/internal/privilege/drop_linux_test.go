@@ -55,7 +55,11 @@ func child() int {
 		fmt.Println(err)
 		return 1
 	}
-	done, err := Drop(Needs{User: os.Getenv("PXESCOPE_TEST_USER"), WriteDirs: []string{write}, ReadFiles: []string{site}})
+	keep := os.Getenv("PXESCOPE_TEST_KEEP")
+	done, err := Drop(Needs{
+		User: os.Getenv("PXESCOPE_TEST_USER"), WriteDirs: []string{write}, ReadFiles: []string{site},
+		TCP: keep == "TCP", NoLandlock: keep == "files",
+	})
 	fmt.Println("done:", strings.Join(done, "; "), err)
 	if err != nil {
 		return 1
@@ -120,7 +124,14 @@ func TestDrop(t *testing.T) {
 		name    string
 		user    string // -Z
 		service bool   // starts as nobody with one ambient capability, as under systemd
-	}{{"root", "", false}, {"another user", "nobody", false}, {"service", "", true}} {
+		keep    string // of Needs
+	}{
+		{"root", "", false, ""},
+		{"another user", "nobody", false, ""},
+		{"service", "", true, ""},
+		{"TCP", "", false, "TCP"},
+		{"no landlock", "nobody", false, "files"},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			base := t.TempDir()
 			openPath(base)
@@ -150,7 +161,7 @@ func TestDrop(t *testing.T) {
 					AmbientCaps: []uintptr{unix.CAP_NET_RAW},
 				}
 			}
-			cmd.Env = append(os.Environ(), childEnv+"="+base, "PXESCOPE_TEST_USER="+tt.user, "PXESCOPE_TEST_TCP="+l.Addr().String())
+			cmd.Env = append(os.Environ(), childEnv+"="+base, "PXESCOPE_TEST_USER="+tt.user, "PXESCOPE_TEST_KEEP="+tt.keep, "PXESCOPE_TEST_TCP="+l.Addr().String())
 			cmd.Stderr = os.Stderr
 			in, err := cmd.StdinPipe()
 			if err != nil {
@@ -185,13 +196,15 @@ func TestDrop(t *testing.T) {
 				"read the site file":        "<nil>",
 				"read statistics":           "<nil>",
 			}
-			if abi > 0 {
+			if abi > 0 && tt.keep != "files" {
 				want["read elsewhere"] = "permission denied"
 				want["write elsewhere"] = "permission denied"
 				want["run a program"] = "permission denied"
 			}
-			if abi >= 4 {
+			if abi >= 4 && tt.keep == "" {
 				want["TCP"] = "permission denied"
+			} else {
+				want["TCP"] = "<nil>"
 			}
 			if tt.user != "" || tt.service {
 				want["become root"] = "operation not permitted"
@@ -199,6 +212,9 @@ func TestDrop(t *testing.T) {
 			}
 			if tt.user != "" {
 				want["done"] = "user nobody"
+			}
+			if tt.keep == "files" {
+				want["done"], want["read elsewhere"], want["run a program"] = "landlock was left out; user nobody", "<nil>", "<nil>"
 			}
 			for k, v := range want {
 				if !strings.Contains(said[k], v) {

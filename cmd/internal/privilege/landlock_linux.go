@@ -37,8 +37,9 @@ func restrict(n Needs) (string, error) {
 	}
 	var read []string
 	for _, f := range n.ReadFiles {
-		if d := filepath.Dir(f); !slices.Contains(read, d) {
-			read = append(read, d)
+		read = appendNew(read, filepath.Dir(f))
+		if to, err := filepath.EvalSymlinks(f); err == nil && to != f {
+			read = appendNew(read, filepath.Dir(to))
 		}
 	}
 	if len(read) > 0 {
@@ -69,4 +70,11 @@ func restrict(n Needs) (string, error) {
 		said += ", no TCP"
 	}
 	return said, nil
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
 }

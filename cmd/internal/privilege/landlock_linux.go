@@ -10,11 +10,11 @@ import (
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// What is open to everyone who captures: counters of interfaces, and what a
-// terminal needs.
+// What is open to everyone who captures: counters of interfaces, what a
+// terminal needs, and the own threads, which libpsx lists at each call.
 var (
 	readDirs = []string{
-		"/sys/class/net", "/sys/devices", "/proc/self/net",
+		"/sys/class/net", "/sys/devices", "/proc/self/net", "/proc/self/task",
 		"/usr/share/terminfo", "/lib/terminfo", "/etc/terminfo",
 	}
 	devices = []string{"/dev/null", "/dev/tty"}

@@ -47,9 +47,10 @@ fuzz:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-# What counting in the kernel adds to a packet, next to an empty program, as root.
+# What counting in the kernel adds to a packet, as root: next to an empty program
+# and behind a filter, by test runs; and next to nftables counters, in a flood.
 bench-count:
-	CGO_ENABLED=0 $(GO) test -run '^$$' -bench BenchmarkProgram -benchtime 1x ./bpf/counter
+	CGO_ENABLED=0 $(GO) test -run '^$$' -bench 'BenchmarkProgram|BenchmarkFlood' -benchtime 1x ./bpf/counter
 
 # The filter compiler against libpcap at full size, some minutes: 20,000 random
 # expressions, each on 20,000 frames. With libpcap's headers installed, TAGS=libpcap

@@ -9,14 +9,17 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
+	"github.com/pxescope/pxescope/bpf/filter"
 	"github.com/pxescope/pxescope/capture/synth"
 )
 
-// BenchmarkProgram runs the counter and an empty program in turn, in the
-// kernel, and reports the medians and their difference: what counting adds to
-// a packet whose headers are in the cache. `make bench-count` prints it.
+// BenchmarkProgram runs an empty program, the counter, and the counter behind
+// the filter of all provisioning services in turn, in the kernel, and reports
+// the medians and their differences: what counting adds to a packet whose
+// headers are in the cache, and what the filter adds to that. `make bench-count`
+// prints it.
 func BenchmarkProgram(b *testing.B) {
-	const rounds, repeat = 15, 500_000
+	const rounds, repeat = 11, 300_000
 	node, rack := synth.NewHost("52:54:00:00:00:01", "10.0.0.1"), synth.NewHost("52:54:00:00:00:02", "10.0.0.2")
 	frames := []struct {
 		name  string
@@ -32,13 +35,17 @@ func BenchmarkProgram(b *testing.B) {
 		name string
 		hook Hook
 		typ  ebpf.ProgramType
-	}{{"xdp", XDP, ebpf.XDP}, {"tc", TCX, ebpf.SchedCLS}} {
-		m, err := newMaps(l, nil, 2)
-		privileged(b, err)
-		defer m.close()
-		counting, err := m.program(c.hook, 0, false, false)
-		privileged(b, err)
-		defer counting.Close()
+	}{{"xdp", XDP, ebpf.XDP}, {"tc", TCX, ebpf.SchedCLS}, {"socket", Socket, ebpf.SocketFilter}} {
+		load := func(e *filter.Expr) *ebpf.Program {
+			m, err := newMaps(l, e, 2)
+			privileged(b, err)
+			b.Cleanup(func() { m.close() })
+			p, err := m.program(c.hook, 0, false, false)
+			privileged(b, err)
+			b.Cleanup(func() { p.Close() })
+			return p
+		}
+		counting, filtering := load(nil), load(provisioning(b))
 		empty, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 			Type: c.typ, License: "MIT", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()},
 		})
@@ -46,23 +53,26 @@ func BenchmarkProgram(b *testing.B) {
 		defer empty.Close()
 		for _, f := range frames {
 			b.Run(c.name+"/"+f.name, func(b *testing.B) {
-				var with, without []float64
+				frame := f.frame
+				if c.hook == Socket { // as runCell
+					frame = append(make([]byte, 14), frame...)
+				}
+				programs := []*ebpf.Program{empty, counting, filtering}
+				ns := make([][]float64, len(programs))
 				for range rounds {
-					for _, x := range []struct {
-						p  *ebpf.Program
-						ns *[]float64
-					}{{empty, &without}, {counting, &with}} {
-						_, d, err := x.p.Benchmark(f.frame, repeat, nil)
+					for i, p := range programs {
+						_, d, err := p.Benchmark(frame, repeat, nil)
 						if err != nil {
 							b.Fatal(err)
 						}
-						*x.ns = append(*x.ns, float64(d.Nanoseconds()))
+						ns[i] = append(ns[i], float64(d.Nanoseconds()))
 					}
 				}
 				b.ReportMetric(0, "ns/op")
-				b.ReportMetric(median(without), "ns-empty")
-				b.ReportMetric(median(with), "ns-counting")
-				b.ReportMetric(median(with)-median(without), "ns-added")
+				b.ReportMetric(median(ns[0]), "ns-empty")
+				b.ReportMetric(median(ns[1]), "ns-counting")
+				b.ReportMetric(median(ns[1])-median(ns[0]), "ns-added")
+				b.ReportMetric(median(ns[2])-median(ns[1]), "ns-filter")
 			})
 		}
 	}

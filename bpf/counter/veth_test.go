@@ -23,14 +23,14 @@ import (
 // A lab is a veth pair, each end in a network namespace of its own, where
 // nobody else sends.
 type lab struct {
-	t    *testing.T
+	t    testing.TB
 	near string // namespace in which the test counts; its interface is veth0
 	far  string
 }
 
 const mtu = 9000
 
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: CAP_SYS_ADMIN and CAP_NET_ADMIN for network namespaces, CAP_BPF for the counter")

@@ -36,6 +36,7 @@ type FindingNews struct {
 // NodeNews is a node that is new, different, or not followed any more.
 type NodeNews struct {
 	Node
+	At   Time  // when it came to be so: of its last step, or of what it stopped at
 	Was  *Node // as it was told last, nil when it is new
 	Gone bool  // it had to make room, or turned out to be another
 }
@@ -123,22 +124,29 @@ func isCovered(m map[[2]string]bool, f *Finding) bool {
 func (d *newsDesk) compareNodes(r *Report) (out []NodeNews) {
 	now := make(map[string]*Node, len(r.Nodes))
 	d.awaited = false
+	stopped := make(map[string]Time)
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		for _, name := range f.RootCauseOf {
+			stopped[name] = f.Last
+		}
+	}
 	for i := range r.Nodes {
 		n := &r.Nodes[i]
 		name := n.Name()
 		now[name] = n
 		d.awaited = d.awaited || n.Outcome == string(boot.InProgress)
 		if was := d.nodes[name]; was == nil || !sameNode(n, was) {
-			out = append(out, NodeNews{Node: *n, Was: was})
+			out = append(out, NodeNews{Node: *n, Was: was, At: max(n.last(), stopped[name])})
 		}
 	}
 	for name, was := range d.nodes {
 		if now[name] == nil {
-			out = append(out, NodeNews{Node: *was, Was: was, Gone: true})
+			out = append(out, NodeNews{Node: *was, Was: was, Gone: true, At: was.last()})
 		}
 	}
 	slices.SortFunc(out, func(a, b NodeNews) int {
-		return cmp.Or(first(a.Gone, b.Gone), cmp.Compare(a.last(), b.last()), strings.Compare(a.Name(), b.Name()))
+		return cmp.Or(first(a.Gone, b.Gone), cmp.Compare(a.At, b.At), strings.Compare(a.Name(), b.Name()))
 	})
 	d.nodes = now
 	return out

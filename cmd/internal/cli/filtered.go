@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"maps"
@@ -19,6 +20,7 @@ type filtered struct {
 	text    string
 	match   [capture.LinkSLL2 + 1]*filter.Matcher
 	refused map[capture.LinkType]*refusedLink
+	scratch []byte
 }
 
 // A refusedLink is a link type on which the expression has no meaning.
@@ -50,10 +52,28 @@ func (f *filtered) Next(p *capture.Packet) error {
 				continue
 			}
 		}
-		if m.Match(p.Data, p.WireLen) {
+		data, wireLen := p.Data, p.WireLen
+		if p.VLAN.Present {
+			data, wireLen = f.tagged(p)
+		}
+		if m.Match(data, wireLen) {
 			return nil
 		}
 	}
+}
+
+// tagged is a packet of Ethernet with the tag that the kernel delivered beside
+// it, where the wire had it: expressions are about the wire.
+func (f *filtered) tagged(p *capture.Packet) (data []byte, wireLen int) {
+	const macs = 12
+	if p.Link != capture.LinkEthernet || len(p.Data) < macs {
+		return p.Data, p.WireLen
+	}
+	f.scratch = append(f.scratch[:0], p.Data[:macs]...)
+	f.scratch = binary.BigEndian.AppendUint16(f.scratch, p.VLAN.TPID)
+	f.scratch = binary.BigEndian.AppendUint16(f.scratch, p.VLAN.TCI)
+	f.scratch = append(f.scratch, p.Data[macs:]...)
+	return f.scratch, p.WireLen + 4
 }
 
 // matcher makes the matcher of a link type, or counts a packet without one.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -73,7 +74,7 @@ func Run(args []string, s Streams) int {
 	if se.err != nil {
 		fmt.Fprintf(s.Err, "pxescope: %s\n", text.EscapeLines(se.err.Error()))
 		if se.hint != "" {
-			fmt.Fprintf(s.Err, "  %s\n", text.EscapeLines(se.hint))
+			fmt.Fprintf(s.Err, "  %s\n", strings.ReplaceAll(text.EscapeLines(se.hint), "\n", "\n  "))
 		}
 	}
 	return se.status
@@ -88,6 +89,7 @@ tells for each machine how far its network boot came, why it stopped, and which
 frames prove it.
 
   pxescope analyze ticket.pcapng     a verdict per node from a capture
+  pxescope live eth1                 the same while the node is failing
   pxescope catalog                   the services it knows
   pxescope filter tftp --complete    what to type after tcpdump
   pxescope firewall --node-net NET   rules that let a network boot through
@@ -101,7 +103,7 @@ be read; 4 permission denied; 5 the capture is too lossy or one-sided to conclud
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	root.SetVersionTemplate("pxescope {{.Version}}\n")
-	root.AddCommand(newAnalyze(s), newCatalog(s), newCount(s), newExplain(s), newFilter(s), newFirewall(s))
+	root.AddCommand(newAnalyze(s), newCatalog(s), newCount(s), newExplain(s), newFilter(s), newFirewall(s), newLive(s))
 	return root
 }
 

@@ -68,10 +68,7 @@ func OfFinding(n *classify.FindingNews) Event {
 
 // OfNode tells of a node whose verdict turned.
 func OfNode(n *classify.NodeNews) Event {
-	e := Event{Node: n.Name(), Stage: n.Stage, Level: n.Outcome}
-	for i := range n.Timeline {
-		e.Time = max(e.Time, n.Timeline[i].Last)
-	}
+	e := Event{Time: n.At, Node: n.Name(), Stage: n.Stage, Level: n.Outcome}
 	switch {
 	case n.Gone:
 		e.Level, e.What = "gone", "not followed any more: the table of nodes is full, or it is known under another name now"

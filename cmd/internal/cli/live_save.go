@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/pxescope/pxescope/capture/record"
+	"github.com/pxescope/pxescope/classify"
+)
+
+// save writes the packets around each new warning and error.
+func (r *liveRun) save(list []classify.FindingNews) {
+	for i := range list {
+		f := &list[i]
+		if f.Was != nil || f.Withdrawn || f.Severity != "error" && f.Severity != "warning" || len(f.Nodes) > 0 {
+			continue
+		}
+		path, err := r.recorder.Save(r.incident(&f.Finding))
+		switch {
+		case errors.Is(err, record.ErrRate), errors.Is(err, record.ErrFull):
+		case err != nil:
+			r.say("flight recorder: " + err.Error())
+		default:
+			r.say("flight recorder: " + f.ID + " of " + f.Node + " in " + path)
+		}
+	}
+}
+
+// writeNode writes what the recorder has of a node, with the findings about it.
+func (r *liveRun) writeNode(name string) {
+	if r.recorder == nil {
+		r.say("no file can be made in the directory that this was started in; give --flight-recorder DIR")
+		return
+	}
+	if r.report == nil {
+		return
+	}
+	at := slices.IndexFunc(r.report.Nodes, func(n classify.Node) bool { return n.Name() == name })
+	if at < 0 {
+		return
+	}
+	n := &r.report.Nodes[at]
+	i := record.Incident{Rule: "packets", Node: name, Summary: n.Verdict, First: r.recorder.Stats().Oldest, Last: r.asked}
+	i.MACs, i.Addrs = r.identity(name, nil, nil)
+	for k := range r.report.Findings {
+		f := &r.report.Findings[k]
+		if f.Node == name {
+			x := r.incident(f)
+			i.Cites = append(i.Cites, x.Cites...)
+			i.Servers = append(i.Servers, x.Servers...)
+		}
+	}
+	path, err := r.recorder.Save(i)
+	if err != nil {
+		r.say(err.Error())
+		return
+	}
+	r.say("packets of " + name + " are in " + path)
+}
+
+// identity adds the MACs and addresses of a node.
+func (r *liveRun) identity(name string, macs [][6]byte, addrs []netip.Addr) ([][6]byte, []netip.Addr) {
+	macs, addrs = appendMAC(macs, name), appendAddr(addrs, name)
+	if r.report == nil {
+		return macs, addrs
+	}
+	for i := range r.report.Nodes {
+		if n := &r.report.Nodes[i]; n.Name() == name {
+			for _, a := range n.Addresses {
+				addrs = appendAddr(addrs, a)
+			}
+		}
+	}
+	return macs, addrs
+}
+
+func appendAddr(list []netip.Addr, text string) []netip.Addr {
+	if a, err := netip.ParseAddr(text); err == nil && !slices.Contains(list, a) {
+		list = append(list, a)
+	}
+	return list
+}
+
+func appendMAC(list [][6]byte, text string) [][6]byte {
+	b, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	if err != nil || len(b) != 6 || strings.Count(text, ":") != 5 {
+		return list
+	}
+	return append(list, [6]byte(b))
+}

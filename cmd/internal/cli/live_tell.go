@@ -1,0 +1,288 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify"
+	"github.com/pxescope/pxescope/classify/report"
+	"github.com/pxescope/pxescope/classify/track"
+	"github.com/pxescope/pxescope/cmd/internal/text"
+)
+
+// A teller writes what becomes true, and the end.
+type teller interface {
+	exchange(x *track.Exchange)
+	// tell writes what was told since the last call, in the order of traffic; at
+	// is 0 at the end.
+	tell(n *classify.News, at capture.Time) error
+	end(r *classify.Report) error
+}
+
+func newTeller(r *liveRun) teller {
+	switch r.choice.format {
+	case "text":
+		return &textTeller{out: r.out, style: r.style, booted: make(map[string]*heldNode)}
+	case "ndjson":
+		return &lineTeller{out: r.out, findings: make(map[string]*heldFinding), nodes: make(map[string]*heldNode)}
+	case "json":
+		return &endTeller{func(rep *classify.Report) error { return report.JSON(r.out, rep) }}
+	case "screen":
+		return &endTeller{func(rep *classify.Report) error { return text.Report(r.out, rep, r.style) }}
+	}
+	return &endTeller{func(rep *classify.Report) error { return text.Report(r.s.Err, rep, r.style) }} // packets are on standard output
+}
+
+// An endTeller writes nothing before the end.
+type endTeller struct {
+	write func(*classify.Report) error
+}
+
+func (*endTeller) exchange(*track.Exchange)                {}
+func (*endTeller) tell(*classify.News, capture.Time) error { return nil }
+func (t *endTeller) end(r *classify.Report) error          { return t.write(r) }
+
+// A told is one line and when it became true.
+type told struct {
+	at   classify.Time
+	line []byte
+}
+
+// inOrder writes lines in the order of their times; those of one time in the
+// order in which they came.
+func inOrder(out *output, list []told) error {
+	slices.SortStableFunc(list, func(a, b told) int { return cmp.Compare(a.at, b.at) })
+	for _, l := range list {
+		if _, err := out.Write(l.line); err != nil {
+			return fmt.Errorf("write %s: %w", out.name, err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write %s: %w", out.name, err)
+	}
+	return nil
+}
+
+// A textTeller writes a line per event for people: requests as they are decided,
+// findings, and verdicts that turn.
+type textTeller struct {
+	out     *output
+	style   text.Style
+	queue   []told
+	left    int // exchanges that were left out of a flood
+	started bool
+	booted  map[string]*heldNode // not told yet: most go on to the next stage
+}
+
+// mostExchanges is how many exchanges are shown of one telling: nobody reads
+// more in the fifth of a second.
+const mostExchanges = 50
+
+func (t *textTeller) exchange(x *track.Exchange) {
+	if t.style.Quiet || t.style.Verbose == 0 && (x.Stage == track.StageUnknown || x.Op == "ARP" || x.Outcome == track.Open) {
+		return
+	}
+	if len(t.queue) >= mostExchanges {
+		t.left++
+		return
+	}
+	t.add(text.OfExchange(x))
+}
+
+func (t *textTeller) add(e text.Event) {
+	t.queue = append(t.queue, told{e.Time, []byte(e.Line(t.style))})
+}
+
+func (t *textTeller) tell(n *classify.News, at capture.Time) error {
+	for i := range n.Findings {
+		if f := &n.Findings[i]; t.worth(f) {
+			t.add(text.OfFinding(f))
+		}
+	}
+	for i := range n.Nodes {
+		t.node(&n.Nodes[i], at)
+	}
+	for name, v := range t.booted {
+		if at.Sub(v.since) >= holdFor {
+			t.add(text.OfNode(&v.NodeNews))
+			delete(t.booted, name)
+		}
+	}
+	if len(t.queue) == 0 {
+		return nil
+	}
+	if !t.started {
+		t.started = true
+		t.queue = slices.Insert(t.queue, 0, told{0, []byte(text.EventHead(t.queue[0].at, t.style))})
+	}
+	if t.left > 0 {
+		t.queue = append(t.queue, told{classify.Time(at), fmt.Appendf(nil, "and %d more exchanges\n", t.left)})
+	}
+	err := inOrder(t.out, t.queue)
+	t.queue, t.left = t.queue[:0], 0
+	return err
+}
+
+// node tells of a verdict that turned. That a machine is up is told when it has
+// asked for nothing more for some time.
+func (t *textTeller) node(v *classify.NodeNews, at capture.Time) {
+	name := v.Name()
+	held := t.booted[name]
+	switch {
+	case v.Gone, v.Was == nil && v.Outcome == "in-progress":
+		delete(t.booted, name)
+	case v.Outcome == "booted":
+		if v.Was == nil || held != nil || v.Was.Outcome != "booted" {
+			t.booted[name] = &heldNode{*v, at}
+		}
+	case v.Was == nil, held == nil && v.Outcome != v.Was.Outcome, v.RootCause != v.Was.RootCause:
+		t.add(text.OfNode(v))
+		delete(t.booted, name)
+	default:
+		delete(t.booted, name)
+	}
+}
+
+// worth reports whether a finding is told: when it is new, weighs more or less
+// than before, is about twice as many nodes, or is taken back for good.
+func (t *textTeller) worth(f *classify.FindingNews) bool {
+	switch {
+	case f.Severity == "ok" && t.style.Verbose < 2:
+		return false
+	case f.Withdrawn:
+		return !f.Replaced
+	case f.Was == nil:
+		return true
+	}
+	return f.Severity != f.Was.Severity || f.Confidence != f.Was.Confidence || len(f.Nodes) >= 2*len(f.Was.Nodes) && len(f.Nodes) > 0
+}
+
+func (t *textTeller) end(r *classify.Report) error {
+	if t.started {
+		if _, err := io.WriteString(t.out, "\n"); err != nil {
+			return err
+		}
+	}
+	return text.Report(t.out, r, t.style)
+}
+
+// A lineTeller writes objects, one a line. What is new, turned or taken back is
+// told at once; what only goes on, as a request that is tried once more, is
+// told every ten seconds, and at the end.
+type lineTeller struct {
+	out      *output
+	queue    []told
+	findings map[string]*heldFinding
+	nodes    map[string]*heldNode
+	err      error
+}
+
+type heldFinding struct {
+	classify.FindingNews
+	since capture.Time
+}
+
+type heldNode struct {
+	classify.NodeNews
+	since capture.Time
+}
+
+const (
+	holdFor = 10 * time.Second
+	// mostNodes is how many lines of nodes are written at a time: a flood of
+	// strangers writes 1,000 a second, and who is gone before it was told of is
+	// not told of.
+	mostNodes = 200
+)
+
+func (t *lineTeller) put(at classify.Time, write func(io.Writer) error) {
+	var b bytes.Buffer
+	if err := write(&b); err != nil && t.err == nil {
+		t.err = err
+	}
+	t.queue = append(t.queue, told{at, b.Bytes()})
+}
+
+func (t *lineTeller) exchange(x *track.Exchange) {
+	t.put(classify.Time(x.Last), func(w io.Writer) error { return report.Exchange(w, x) })
+}
+
+func (t *lineTeller) tell(n *classify.News, at capture.Time) error {
+	for i := range n.Findings {
+		f := &n.Findings[i]
+		key := f.Key()
+		held := t.findings[key]
+		if held != nil {
+			f.Was = held.Was
+		}
+		switch {
+		case f.Was == nil || f.Withdrawn || f.Severity != f.Was.Severity || f.Confidence != f.Was.Confidence:
+			delete(t.findings, key)
+			t.finding(f)
+		case held != nil:
+			held.FindingNews = *f
+		default:
+			t.findings[key] = &heldFinding{*f, at}
+		}
+	}
+	left := mostNodes
+	for i := range n.Nodes {
+		v := &n.Nodes[i]
+		name := v.Name()
+		held := t.nodes[name]
+		if held != nil {
+			v.Was = held.Was
+		}
+		switch {
+		case v.Gone && v.Was == nil:
+			delete(t.nodes, name) // nobody was told of it
+		case v.Gone, v.Turned() && left > 0:
+			delete(t.nodes, name)
+			t.node(v)
+			left--
+		case held != nil:
+			held.NodeNews = *v
+		default:
+			t.nodes[name] = &heldNode{*v, at}
+		}
+	}
+	t.overdue(at, left)
+	if len(t.queue) == 0 || t.err != nil {
+		return t.err
+	}
+	err := inOrder(t.out, t.queue)
+	t.queue = t.queue[:0]
+	return err
+}
+
+// overdue tells what was held back long enough; at the end, everything.
+func (t *lineTeller) overdue(at capture.Time, left int) {
+	for key, f := range t.findings {
+		if at == 0 || at.Sub(f.since) >= holdFor {
+			delete(t.findings, key)
+			t.finding(&f.FindingNews)
+		}
+	}
+	for name, v := range t.nodes {
+		if at == 0 || left > 0 && (v.Turned() || at.Sub(v.since) >= holdFor) {
+			delete(t.nodes, name)
+			t.node(&v.NodeNews)
+			left--
+		}
+	}
+}
+
+func (t *lineTeller) finding(f *classify.FindingNews) {
+	t.put(f.Last, func(w io.Writer) error { return report.FindingNews(w, f) })
+}
+
+func (t *lineTeller) node(n *classify.NodeNews) {
+	t.put(n.At, func(w io.Writer) error { return report.NodeNews(w, n) })
+}
+
+func (t *lineTeller) end(r *classify.Report) error { return report.End(t.out, r) }

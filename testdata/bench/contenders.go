@@ -1,0 +1,69 @@
+package main
+
+import "fmt"
+
+// provisioning is the filter that tcpdump gets: 28 clauses over the ports of
+// network boot.
+const provisioning = `udp port 67 or udp port 68 or udp port 69 or udp port 4011 or udp port 53 or tcp port 53
+or udp port 123 or udp port 514 or tcp port 514 or udp port 111 or tcp port 111 or udp port 2049 or tcp port 2049
+or tcp port 80 or tcp port 443 or tcp port 8080 or tcp port 3128 or tcp port 8000
+or tcp portrange 5240-5274 or udp portrange 5240-5274 or tcp port 22 or udp port 623 or tcp port 3001 or tcp port 3002
+or tcp port 4011 or tcp port 860 or tcp port 3260 or udp port 20048`
+
+// A contender is a program on a trace, and what it is the measure of.
+type contender struct {
+	runner
+	// over are the names of others whose cost this one's is compared with, and
+	// at most how large the ratio of CPU time may be.
+	over []bar
+}
+
+type bar struct {
+	name string
+	most float64
+	wall bool // of wall time
+}
+
+// contenders are groups of programs on t; pxescope is first in each.
+func contenders(t *trace, px, filter string) [][]*contender {
+	analyze := func(form string, bars ...bar) *contender {
+		return &contender{runner{name: "pxescope " + form, args: []string{px, "analyze", "-q", "--format", "json", t.path[form]}}, bars}
+	}
+	other := func(name string, args ...string) *contender {
+		return &contender{runner: runner{name: name, args: args}}
+	}
+	vsTcpdump, vsCat := 0.60, 2.0
+	if t.kind == "small" {
+		vsTcpdump, vsCat = 0.40, 3.5
+	}
+	first := []*contender{
+		analyze("pcap", bar{"tcpdump", vsTcpdump, false}, bar{"cat", vsCat, false}, bar{"one thread", 0.65, true}),
+		{runner: runner{name: "one thread", args: []string{px, "analyze", "-q", "--format", "json", t.path["pcap"]}, env: []string{"GOMAXPROCS=1"}}},
+		other("cat", "cat", t.path["pcap"]),
+		other("tcpdump", "tcpdump", "-r", t.path["pcap"], "-w", "/dev/null", "-F", filter),
+		other("capinfos -c", "capinfos", "-c", t.path["pcap"]),
+		analyze("pcapng", bar{"tcpdump pcapng", vsTcpdump, false}),
+		other("tcpdump pcapng", "tcpdump", "-r", t.path["pcapng"], "-w", "/dev/null", "-F", filter),
+		analyze("zst", bar{"zstd -dc", 1.5, false}),
+		other("zstd -dc", "zstd", "-dcq", t.path["zst"]),
+		analyze("gz", bar{"gzip -dc", 0.9, false}),
+		other("gzip -dc", "gzip", "-dc", t.path["gz"]),
+	}
+	for _, c := range first[len(first)-2:] {
+		c.slow = true
+	}
+	if t.kind == "mix" {
+		first[0].over = append(first[0].over, bar{"tshark", 1.0 / 50, false})
+		s := other("tshark", "tshark", "-r", t.path["pcap"], "-n", "-q", "-z", "dhcp,stat", "-z", "rpc,programs", "-z", "dns,tree", "-z", "conv,tcp")
+		s.slow = true
+		first = append(first, s)
+	}
+	return [][]*contender{first}
+}
+
+func (b bar) String() string {
+	if b.most < 0.1 {
+		return fmt.Sprintf("%s 1/%.0f", b.name, 1/b.most)
+	}
+	return fmt.Sprintf("%s %.2f", b.name, b.most)
+}

@@ -123,10 +123,10 @@ func (q *quality) frame(f *wire.Frame, svc catalog.Index, toServer bool) {
 	q.count(s, f, svc)
 	if f.ARP.Op != 0 {
 		s.arp++
-		q.hosts.saw(f.SrcMAC, f.ARP.Sender)
+		q.hosts.saw(&f.SrcMAC, &f.ARP.Sender)
 		q.asked(f)
 	} else {
-		q.hosts.saw(f.SrcMAC, f.Src)
+		q.hosts.saw(&f.SrcMAC, &f.Src)
 		if q.asks.open > 0 && f.IPVersion == 4 {
 			q.resolved(s, f)
 		}

@@ -23,7 +23,8 @@ type host struct {
 }
 
 const (
-	recentHosts = 256
+	recentHostBits = 12
+	recentHosts    = 1 << recentHostBits
 	// maxHosts bounds the senders remembered; beyond it everybody counts as heard.
 	maxHosts = 1 << 16
 )
@@ -32,11 +33,18 @@ func newHosts() hosts {
 	return hosts{addrs: make(map[wire.Addr]wire.MAC), macs: make(map[wire.MAC]struct{})}
 }
 
-func (h *hosts) saw(mac wire.MAC, addr wire.Addr) {
-	r := &h.recent[addr[15]^addr[14]*3^mac[5]]
-	if r.addr == addr && r.mac == mac {
+func (h *hosts) saw(mac *wire.MAC, addr *wire.Addr) {
+	// A node's number is often in its MAC as well as in its address, so that
+	// plain sums of both would meet in few slots.
+	x := binary.LittleEndian.Uint64(addr[8:])*0x85ebca6b ^ uint64(binary.LittleEndian.Uint16(mac[4:]))
+	r := &h.recent[x*0x9e3779b97f4a7c15>>(64-recentHostBits)]
+	if r.addr == *addr && r.mac == *mac {
 		return
 	}
+	h.meet(r, *mac, *addr)
+}
+
+func (h *hosts) meet(r *host, mac wire.MAC, addr wire.Addr) {
 	*r = host{addr, mac}
 	if len(h.addrs) >= maxHosts || len(h.macs) >= maxHosts {
 		h.full = true
@@ -66,7 +74,7 @@ func (h *hosts) heardAddr(a wire.Addr) bool {
 type asks struct {
 	slots [askSlots]ask
 	last  [askSlots]ask // by machine alone
-	open  int           // slots in use, ever
+	open  int           // requests in slots that no packet answered yet
 }
 
 // An ask is one machine's ARP request for an address.
@@ -103,8 +111,11 @@ func (q *quality) asked(f *wire.Frame) {
 	if q.hosts.heardAddr(a.Target) {
 		return
 	}
-	q.asks.slots[askSlot(a.SenderMAC, a.Target)] = ask{mac: a.SenderMAC, target: a.Target, at: f.Time, n: 1}
-	q.asks.open++
+	o := &q.asks.slots[askSlot(a.SenderMAC, a.Target)]
+	if o.n == 0 {
+		q.asks.open++
+	}
+	*o = ask{mac: a.SenderMAC, target: a.Target, at: f.Time, n: 1}
 }
 
 // resolved looks for a packet to an address that its sender asked for by ARP:
@@ -115,11 +126,11 @@ func (q *quality) resolved(s *segmentSeen, f *wire.Frame) {
 	if a.target != f.Dst || a.mac != f.SrcMAC || a.n == 0 || f.DstMAC.IsGroup() {
 		return
 	}
-	if f.Proto == wire.ProtoUDP && f.SrcPort == 67 {
-		a.n = 0 // a DHCP server knows the MAC from chaddr, now and later
-		return
-	}
 	a.n = 0
+	q.asks.open--
+	if f.Proto == wire.ProtoUDP && f.SrcPort == 67 {
+		return // a DHCP server knows the MAC from chaddr, now and later
+	}
 	if f.Time-a.at > askMemory || q.hosts.heardAddr(f.Dst) {
 		return
 	}

@@ -112,15 +112,15 @@ func (v *services) add(f *wire.Frame, svc catalog.Index, toServer bool) {
 // expected is the service that an expectation names, which knows better than
 // the ports: it was agreed in the traffic.
 func (v *services) expected(f *wire.Frame, x *track.Expectation) (catalog.Index, bool) {
-	s := v.cat.ByID(x.Service)
-	if s == nil {
+	i := x.Index()
+	if i == catalog.None {
 		return catalog.None, false
 	}
-	toServer := f.Dst == x.Addr && f.DstPort == x.Port
+	toServer := f.DstPort == x.Port && f.Dst == x.Addr
 	if !x.Server {
 		toServer = !toServer
 	}
-	return s.Index, toServer
+	return i, toServer
 }
 
 // report lists the services that were seen, most packets first.

@@ -127,6 +127,7 @@ func (c *Catalog) enter(k portKey, owner claim, splits, all []claim) {
 		c.splits = append(c.splits, Split{k.proto, k.port, x.clients, x.index})
 	}
 	c.Table(uint8(k.proto))[k.port] = e
+	c.taken(k.proto)[k.port>>6] |= 1 << (k.port & 63)
 }
 
 func rank(port uint16, owner claim, splits []claim) Entry {

@@ -35,14 +35,18 @@ const MaxServices = 255
 // zero Catalog knows no service.
 type Catalog struct {
 	udp, tcp [1 << 16]Entry
-	splits   []Split
-	shared   map[portKey][]Index // claims on one port, the owner first
-	services []Service           // by Index-1
-	ids      map[string]Index
-	framed   []Index // services with Frames
-	programs map[uint32]Index
-	sources  []string // documents in the order of Entries
-	loads    int      // how many Loads made it
+	// takenUDP and takenTCP have a bit for each port with an Entry: most of the
+	// ports of packets are ephemeral, and looking up one of those in a table of
+	// 128 KiB costs more than all the rest of Lookup.
+	takenUDP, takenTCP [1 << 16 / 64]uint64
+	splits             []Split
+	shared             map[portKey][]Index // claims on one port, the owner first
+	services           []Service           // by Index-1
+	ids                map[string]Index
+	framed             []Index // services with Frames
+	programs           map[uint32]Index
+	sources            []string // documents in the order of Entries
+	loads              int      // how many Loads made it
 }
 
 type portKey struct {

@@ -69,6 +69,13 @@ func (c *Catalog) Table(proto uint8) *[1 << 16]Entry {
 	return nil
 }
 
+func (c *Catalog) taken(p Proto) *[1 << 16 / 64]uint64 {
+	if p == UDP {
+		return &c.takenUDP
+	}
+	return &c.takenTCP
+}
+
 // Lookup is the service of a packet and whether the packet goes to its server;
 // None and false when neither port is in the catalog. It allocates nothing.
 //
@@ -77,16 +84,24 @@ func (c *Catalog) Table(proto uint8) *[1 << 16]Entry {
 // 4011 -> 4011, NTP 123 -> 123: the message itself knows better).
 func (c *Catalog) Lookup(proto uint8, srcPort, dstPort uint16) (i Index, toServer bool) {
 	var t *[1 << 16]Entry
+	var taken *[1 << 16 / 64]uint64
 	switch Proto(proto) {
 	case UDP:
-		t = &c.udp
+		t, taken = &c.udp, &c.takenUDP
 	case TCP:
-		t = &c.tcp
+		t, taken = &c.tcp, &c.takenTCP
 	default:
 		return None, false
 	}
-	e, other, toServer := t[dstPort], srcPort, true
-	if s := t[srcPort]; s>>rankShift > e>>rankShift {
+	var e, s Entry
+	if taken[dstPort>>6]>>(dstPort&63)&1 != 0 {
+		e = t[dstPort]
+	}
+	if taken[srcPort>>6]>>(srcPort&63)&1 != 0 {
+		s = t[srcPort]
+	}
+	other, toServer := srcPort, true
+	if s>>rankShift > e>>rankShift {
 		e, other, toServer = s, dstPort, false
 	}
 	if e&(entrySplit|entryClient) != 0 {

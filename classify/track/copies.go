@@ -2,6 +2,7 @@ package track
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"time"
 
 	"github.com/pxescope/pxescope/capture"
@@ -92,7 +93,7 @@ func (m *copyMark) kind(f *wire.Frame) CopyKind {
 }
 
 func foldMAC(m wire.MAC) uint32 {
-	return binary.LittleEndian.Uint32(m[2:]) ^ uint32(binary.LittleEndian.Uint16(m[:]))*0x9e37
+	return uint32(binary.LittleEndian.Uint16(m[4:])) ^ binary.LittleEndian.Uint32(m[:])*0x9e3779b1
 }
 
 // Share is copies over frames asked about, 0 when there were none.
@@ -103,29 +104,22 @@ func (c *Copies) Of(k CopyKind) uint64 { return c.kinds[k] }
 
 func isDHCP(port uint16) bool { return port == 67 || port == 68 || port == 4011 }
 
-// fingerprint is a 64-bit multiplicative hash; collisions would need equal
-// 5-tuples in practice, because the hash is only trusted within the window.
+// fingerprint is a 64-bit hash by multiplication, 16 bytes a step; collisions
+// would need equal 5-tuples in practice, because the hash is only trusted within
+// the window.
 func fingerprint(f *wire.Frame) uint64 {
-	const k = 0x9e3779b97f4a7c15
-	h := uint64(f.SrcPort)<<48 | uint64(f.DstPort)<<32 | uint64(f.IPID)
-	mix := func(x uint64) { h = (h ^ x) * k; h ^= h >> 29 }
-	mix(binary.LittleEndian.Uint64(f.Src[8:]))
-	mix(binary.LittleEndian.Uint64(f.Dst[8:]))
-	mix(binary.LittleEndian.Uint64(f.Src[:8]) ^ uint64(f.Proto)<<8 ^ uint64(f.Fragment))
-	mix(binary.LittleEndian.Uint64(f.Dst[:8]) ^ uint64(f.PayloadLen))
+	h := fold(binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16^uint64(f.IPID), binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16^k0)
+	h ^= fold(binary.LittleEndian.Uint64(f.Src[:8])^uint64(f.Proto)<<8^uint64(f.Fragment)^k1, binary.LittleEndian.Uint64(f.Dst[:8])^uint64(f.PayloadLen)^h)
 	switch {
+	case f.Proto == wire.ProtoUDP && f.IPVersion != 0:
 	case f.IPVersion == 0: // no addresses above: ARP, and what is below IP
-		mix(macBits(f.SrcMAC) ^ uint64(f.EtherType)<<48)
-		mix(macBits(f.DstMAC))
-		mix(macBits(f.ARP.SenderMAC) ^ uint64(f.ARP.Op)<<48)
-		mix(macBits(f.ARP.TargetMAC))
-		mix(binary.LittleEndian.Uint64(f.ARP.Sender[8:]))
-		mix(binary.LittleEndian.Uint64(f.ARP.Target[8:]))
+		h = fold(h^macBits(f.SrcMAC)^uint64(f.EtherType)<<48, macBits(f.DstMAC)^k0)
+		h = fold(h^macBits(f.ARP.SenderMAC)^uint64(f.ARP.Op)<<48, macBits(f.ARP.TargetMAC)^k1)
+		h = fold(h^binary.LittleEndian.Uint64(f.ARP.Sender[8:]), binary.LittleEndian.Uint64(f.ARP.Target[8:])^k0)
 	case f.Proto == wire.ProtoTCP:
-		mix(uint64(f.TCP.Seq)<<32 | uint64(f.TCP.Ack))
-		mix(uint64(f.TCP.Flags)<<16 | uint64(f.TCP.Window))
-	case f.Proto != wire.ProtoUDP: // ICMP: an echo has its number in Rest
-		mix(uint64(f.ICMP.Type)<<40 | uint64(f.ICMP.Code)<<32 | uint64(f.ICMP.Rest))
+		h = fold(h^(uint64(f.TCP.Seq)<<32|uint64(f.TCP.Ack)), uint64(f.TCP.Flags)<<16|uint64(f.TCP.Window)^k0)
+	default: // ICMP: an echo has its number in Rest
+		h = fold(h^(uint64(f.ICMP.Type)<<40|uint64(f.ICMP.Code)<<32|uint64(f.ICMP.Rest)), k1)
 	}
 	p := f.Payload
 	head := 64
@@ -134,18 +128,34 @@ func fingerprint(f *wire.Frame) uint64 {
 		// others, and ISC dhcpd and Kea send both with IP id 0.
 		head = 576
 	}
-	for n := min(len(p), head); n >= 8; n -= 8 {
-		mix(binary.LittleEndian.Uint64(p))
-		p = p[8:]
-	}
-	if len(f.Payload) >= 8 {
-		mix(binary.LittleEndian.Uint64(f.Payload[len(f.Payload)-8:]))
-	} else {
-		for _, b := range f.Payload {
-			mix(uint64(b))
+	if len(p) < 8 {
+		var last uint64
+		for _, b := range p {
+			last = last<<8 | uint64(b)
 		}
+		return fold(h^last, k0^uint64(len(p))) | 1
 	}
-	return h | 1
+	tail := binary.LittleEndian.Uint64(p[len(p)-8:])
+	p = p[:min(len(p), head)]
+	for ; len(p) >= 16; p = p[16:] {
+		h = fold(h^binary.LittleEndian.Uint64(p), binary.LittleEndian.Uint64(p[8:])^k1)
+	}
+	if len(p) >= 8 {
+		h ^= binary.LittleEndian.Uint64(p) * k0
+	}
+	return fold(h^k0, tail^k1) | 1
+}
+
+// Odd numbers without a pattern: the golden ratio, and the square root of 3.
+const (
+	k0 = 0x9e3779b97f4a7c15
+	k1 = 0xbb67ae8584caa73b
+)
+
+// fold multiplies to 128 bits and adds both halves without carry.
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
 }
 
 func macBits(m wire.MAC) uint64 {

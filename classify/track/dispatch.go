@@ -1,7 +1,10 @@
 package track
 
 import (
+	"math/bits"
+
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/catalog"
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
@@ -16,8 +19,10 @@ type Sink interface {
 type Dispatcher struct {
 	trackers []Tracker
 	names    []string
+	cat      *catalog.Catalog
 	udp, tcp *[1 << 16]mask // by port, either side
 	tcpAll   mask
+	answers  mask
 	udpAll   mask
 	arp      mask
 	icmp     mask
@@ -28,6 +33,12 @@ type Dispatcher struct {
 	// expectedPorts counts expectations by port, so that most packets need no
 	// look-up: index 0 UDP, 1 TCP.
 	expectedPorts [2][1 << 16]uint16
+	// portsUDP and portsTCP have a bit for each port with a mask or with
+	// expectations: ephemeral ports are all over the tables, which are larger
+	// than a processor's nearest cache, and the bits are not.
+	portsUDP, portsTCP portSet
+	// met are the expectations met last, by bits of address and port.
+	met [metSlots]*expectation
 
 	learners []Learner
 	deadline capture.Time // earliest of all
@@ -48,6 +59,14 @@ type expectation struct {
 	to mask
 }
 
+const metSlots = 256
+
+// A portSet has a bit for each port.
+type portSet [1 << 16 / 64]uint64
+
+func (s *portSet) has(p uint16) bool { return s[p>>6]>>(p&63)&1 != 0 }
+func (s *portSet) add(p uint16)      { s[p>>6] |= 1 << (p & 63) }
+
 // maxExpected bounds the expectations that stand at one time.
 const maxExpected = 8192
 
@@ -56,23 +75,31 @@ const maxExpected = 8192
 func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 	d := &Dispatcher{udp: new([1 << 16]mask), tcp: new([1 << 16]mask), deadline: Never, sink: sink}
 	d.expected = NewTable(maxExpected, func(k portKey, _ *expectation) { d.uncount(k) })
+	if cfg != nil {
+		d.cat = cfg.Catalog
+	}
 	for i, s := range specs {
 		m := mask(1) << i
 		d.trackers = append(d.trackers, s.New(cfg))
+		if q, ok := d.trackers[i].(Quiet); ok && q.Quiet() {
+			m = 0
+		}
 		if l, ok := d.trackers[i].(Learner); ok {
 			d.learners = append(d.learners, l)
 		}
 		d.names = append(d.names, s.Name)
 		for _, p := range s.UDP {
 			d.udp[p] |= m
+			d.portsUDP.add(p)
 		}
 		for _, p := range s.TCP {
 			d.tcp[p] |= m
+			d.portsTCP.add(p)
 		}
 		for _, k := range []struct {
 			kind Kind
 			to   *mask
-		}{{ARP, &d.arp}, {ICMP, &d.icmp}, {TCP, &d.tcpAll}, {UDP, &d.udpAll}, {Fragments, &d.frags}, {LinkLayer, &d.link}} {
+		}{{ARP, &d.arp}, {ICMP, &d.icmp}, {TCP, &d.tcpAll}, {Answers, &d.answers}, {UDP, &d.udpAll}, {Fragments, &d.frags}, {LinkLayer, &d.link}} {
 			if s.Kinds&k.kind != 0 {
 				*k.to |= m
 			}
@@ -104,28 +131,62 @@ func (d *Dispatcher) Frame(f *wire.Frame) *Expectation {
 }
 
 func (d *Dispatcher) transport(f *wire.Frame) (to mask, met *Expectation) {
-	var ports *[1 << 16]uint16
+	src, dst := f.SrcPort, f.DstPort
 	switch f.Proto {
 	case wire.ProtoUDP:
-		to = d.udp[f.SrcPort] | d.udp[f.DstPort] | d.udpAll
-		ports = &d.expectedPorts[0]
+		to = d.udpAll
+		if d.portsUDP.has(src) || d.portsUDP.has(dst) {
+			to |= d.udp[src] | d.udp[dst]
+			if p := &d.expectedPorts[0]; p[src]|p[dst] != 0 {
+				return d.expects(f, to)
+			}
+		}
 	case wire.ProtoTCP:
-		to = d.tcp[f.SrcPort] | d.tcp[f.DstPort] | d.tcpAll
-		ports = &d.expectedPorts[1]
+		to = d.tcpAll
+		if f.TCP.Flags&(wire.SYN|wire.ACK) == wire.SYN|wire.ACK {
+			to |= d.answers
+		}
+		if d.portsTCP.has(src) || d.portsTCP.has(dst) {
+			to |= d.tcp[src] | d.tcp[dst]
+			if p := &d.expectedPorts[1]; p[src]|p[dst] != 0 {
+				return d.expects(f, to)
+			}
+		}
 	default:
 		return d.other(f), nil
 	}
-	if ports[f.DstPort]|ports[f.SrcPort] != 0 {
-		e := d.expected.Get(portKey{f.Dst, f.DstPort, f.Proto})
-		if e == nil || e.Until < f.Time {
-			e = d.expected.Get(portKey{f.Src, f.SrcPort, f.Proto})
-		}
-		if e != nil && e.Until >= f.Time {
-			to |= e.to
-			met = &e.Expectation
-		}
+	return to, nil
+}
+
+// expects adds who expects f, by its destination or else by its source.
+func (d *Dispatcher) expects(f *wire.Frame, to mask) (mask, *Expectation) {
+	e := d.expectedAt(&f.Dst, f.DstPort, f.Proto)
+	if e == nil || e.Until < f.Time {
+		e = d.expectedAt(&f.Src, f.SrcPort, f.Proto)
 	}
-	return to, met
+	if e == nil || e.Until < f.Time {
+		return to, nil
+	}
+	return to | e.to, &e.Expectation
+}
+
+func (d *Dispatcher) expectedAt(a *wire.Addr, port uint16, proto uint8) *expectation {
+	i := 0
+	if proto == wire.ProtoTCP {
+		i = 1
+	}
+	if d.expectedPorts[i][port] == 0 {
+		return nil
+	}
+	slot := &d.met[a[15]^a[14]*7^uint8(port)^uint8(port>>8)*13]
+	if e := *slot; e != nil && e.Port == port && e.Proto == proto && e.Addr == *a {
+		return e
+	}
+	e := d.expected.Get(portKey{*a, port, proto})
+	if e != nil {
+		*slot = e
+	}
+	return e
 }
 
 func (d *Dispatcher) other(f *wire.Frame) mask {
@@ -141,10 +202,8 @@ func (d *Dispatcher) other(f *wire.Frame) mask {
 }
 
 func (d *Dispatcher) deliver(f *wire.Frame, to mask) {
-	for i, t := range d.trackers {
-		if to&(1<<i) == 0 {
-			continue
-		}
+	for ; to != 0; to &= to - 1 {
+		t := d.trackers[bits.TrailingZeros16(uint16(to))]
 		t.Frame(f, &d.out)
 		if at := t.Deadline(); at < d.deadline {
 			d.deadline = at
@@ -229,8 +288,20 @@ func (d *Dispatcher) expect(e Expectation) {
 	k := portKey{e.Addr, e.Port, e.Proto}
 	x := d.expected.Get(k)
 	if x == nil {
+		clear(d.met[:]) // Put moves entries
 		x = d.expected.Put(k)
 		d.ports(k)[k.port]++
+		if k.proto == wire.ProtoTCP {
+			d.portsTCP.add(k.port)
+		} else {
+			d.portsUDP.add(k.port)
+		}
+	}
+	e.index = catalog.None
+	if d.cat != nil {
+		if s := d.cat.ByID(e.Service); s != nil {
+			e.index = s.Index
+		}
 	}
 	*x = expectation{Expectation: e}
 	for i, n := range d.names {

@@ -1,18 +1,25 @@
 package track
 
-import "github.com/pxescope/pxescope/capture"
+import (
+	"hash/maphash"
+
+	"github.com/pxescope/pxescope/capture"
+)
 
 // A Table is a bounded map with deadlines. When it is full the oldest entry is
 // evicted, and counted. Deadlines pass in their order and only through Expire.
 // A Table is for one goroutine.
 type Table[K comparable, V any] struct {
 	limit   int
-	index   map[K]int32
+	n       int
+	index   []place // open addressing, linear probing, at most half full
+	seed    maphash.Seed
 	slots   []slot[K, V]
 	free    []int32
 	oldest  int32 // insertion order, doubly linked
 	newest  int32
-	due     []due // min-heap; a slot's entry may be earlier than its deadline, never later
+	due     dues         // min-heap; a slot's entry may be earlier than its deadline, never later
+	first   capture.Time // of due, or Never
 	evicted uint64
 	onEvict func(K, *V)
 }
@@ -26,6 +33,13 @@ type slot[K comparable, V any] struct {
 	gen        uint32 // tells a slot used again from the one a heap entry meant
 }
 
+// A place of the index names a slot: the upper half is the slot's number + 1,
+// the lower half part of the key's hash, so that few look-ups meet a wrong slot
+// and a deletion need not touch any. 0 is a free place.
+type place uint64
+
+func (p place) slot() int32 { return int32(p>>32) - 1 }
+
 type due struct {
 	at   capture.Time
 	slot int32
@@ -37,29 +51,78 @@ const none = -1
 // NewTable makes a Table of at most limit entries. onEvict, if not nil, is
 // told of each entry that a full table drops, before it goes.
 func NewTable[K comparable, V any](limit int, onEvict func(K, *V)) *Table[K, V] {
-	return &Table[K, V]{limit: limit, index: make(map[K]int32), oldest: none, newest: none, onEvict: onEvict}
+	return &Table[K, V]{limit: limit, seed: maphash.MakeSeed(), oldest: none, newest: none, first: Never, onEvict: onEvict}
 }
 
 // Len is the number of entries.
-func (t *Table[K, V]) Len() int { return len(t.index) }
+func (t *Table[K, V]) Len() int { return t.n }
 
 // Evicted is how many entries a full table dropped.
 func (t *Table[K, V]) Evicted() uint64 { return t.evicted }
 
 // Get returns the entry of k, or nil. The pointer is valid until the next Put.
 func (t *Table[K, V]) Get(k K) *V {
-	i, ok := t.index[k]
-	if !ok {
+	if t.n == 0 {
 		return nil
 	}
-	return &t.slots[i].val
+	at, _ := t.find(&k)
+	if p := t.index[at]; p != 0 {
+		return &t.slots[p.slot()].val
+	}
+	return nil
+}
+
+// find is the place of k in the index, or the free one where it would go, and
+// the lower half of k's hash. There is an index.
+func (t *Table[K, V]) find(k *K) (at int, low uint32) {
+	low = uint32(maphash.Comparable(t.seed, *k))
+	mask := len(t.index) - 1
+	for at = int(low) & mask; ; at = (at + 1) & mask {
+		p := t.index[at]
+		if p == 0 || uint32(p) == low && t.slots[p.slot()].key == *k {
+			return at, low
+		}
+	}
+}
+
+// grow makes room in the index for one more entry.
+func (t *Table[K, V]) grow() {
+	if 2*(t.n+1) <= len(t.index) {
+		return
+	}
+	old := t.index
+	t.index = make([]place, max(16, 2*len(old)))
+	mask := len(t.index) - 1
+	for _, p := range old {
+		if p == 0 {
+			continue
+		}
+		at := int(uint32(p)) & mask
+		for t.index[at] != 0 {
+			at = (at + 1) & mask
+		}
+		t.index[at] = p
+	}
+}
+
+// vacate frees a place of the index and moves up what was pushed behind it.
+func (t *Table[K, V]) vacate(at int) {
+	mask := len(t.index) - 1
+	for next := (at + 1) & mask; t.index[next] != 0; next = (next + 1) & mask {
+		home := int(uint32(t.index[next])) & mask
+		if (next-home)&mask >= (next-at)&mask {
+			t.index[at] = t.index[next]
+			at = next
+		}
+	}
+	t.index[at] = 0
 }
 
 // Put returns a zero entry for k, in place of one that was there. It has no
 // deadline. The pointer is valid until the next Put.
 func (t *Table[K, V]) Put(k K) *V {
 	t.Delete(k)
-	if len(t.index) >= t.limit {
+	if t.n >= t.limit {
 		old := t.oldest
 		if t.onEvict != nil {
 			t.onEvict(t.slots[old].key, &t.slots[old].val)
@@ -85,16 +148,23 @@ func (t *Table[K, V]) Put(k K) *V {
 		t.oldest = i
 	}
 	t.newest = i
-	t.index[k] = i
+	t.grow()
+	at, low := t.find(&k)
+	t.index[at] = place(i+1)<<32 | place(low)
+	t.n++
 	return &s.val
 }
 
 // Delete removes k, if it is there.
 func (t *Table[K, V]) Delete(k K) {
-	i, ok := t.index[k]
-	if !ok {
+	if t.n == 0 {
 		return
 	}
+	at, _ := t.find(&k)
+	if t.index[at] == 0 {
+		return
+	}
+	i := t.index[at].slot()
 	s := &t.slots[i]
 	if s.prev != none {
 		t.slots[s.prev].next = s.next
@@ -106,7 +176,8 @@ func (t *Table[K, V]) Delete(k K) {
 	} else {
 		t.newest = s.prev
 	}
-	delete(t.index, k)
+	t.vacate(at)
+	t.n--
 	var zeroV V
 	s.val = zeroV
 	s.gen++
@@ -116,10 +187,14 @@ func (t *Table[K, V]) Delete(k K) {
 // SetDeadline sets when k expires; Never takes the deadline away. It does
 // nothing when k is not there.
 func (t *Table[K, V]) SetDeadline(k K, at capture.Time) {
-	i, ok := t.index[k]
-	if !ok {
+	if t.n == 0 {
 		return
 	}
+	p, _ := t.find(&k)
+	if t.index[p] == 0 {
+		return
+	}
+	i := t.index[p].slot()
 	s := &t.slots[i]
 	s.deadline = at
 	if at < s.queued {
@@ -130,10 +205,7 @@ func (t *Table[K, V]) SetDeadline(k K, at capture.Time) {
 
 // Deadline is a time not later than the earliest deadline, or Never.
 func (t *Table[K, V]) Deadline() capture.Time {
-	if len(t.due) == 0 {
-		return Never
-	}
-	return t.due[0].at
+	return t.first
 }
 
 // Expire calls expired for every entry whose deadline is <= now, in order of
@@ -171,16 +243,19 @@ func (t *Table[K, V]) Each(f func(k K, v *V, deadline capture.Time)) {
 	}
 }
 
+type dues []due
+
 func (d due) before(e due) bool {
 	return d.at < e.at || d.at == e.at && d.slot < e.slot
 }
 
 func (t *Table[K, V]) push(d due) {
-	if len(t.due) >= 64+2*len(t.index) {
+	if len(t.due) >= 64+2*t.n {
 		t.compact()
 	}
 	t.due = append(t.due, d)
 	t.up(len(t.due) - 1)
+	t.first = t.due[0].at
 }
 
 // compact drops the heap entries of deleted slots, which would otherwise stay
@@ -216,6 +291,16 @@ func (t *Table[K, V]) pop() {
 	h[0] = h[n]
 	h = h[:n]
 	t.due = h
+	h.down()
+	t.first = Never
+	if n > 0 {
+		t.first = h[0].at
+	}
+}
+
+// down puts the first entry in its place.
+func (h dues) down() {
+	n := len(h)
 	for i := 0; ; {
 		c := 2*i + 1
 		if c >= n {

@@ -34,6 +34,12 @@ type Tracker interface {
 	Evicted() uint64
 }
 
+// Quiet is for a Tracker that may have nothing to do at all: one whose Quiet
+// is true when it is made gets no frames.
+type Quiet interface {
+	Quiet() bool
+}
+
 // Never is a deadline that does not come.
 const Never = capture.Time(1<<63 - 1)
 
@@ -61,6 +67,7 @@ const (
 	TCP
 	UDP
 	Fragments
+	Answers   // TCP segments with SYN and ACK
 	LinkLayer // frames that ended with StopEtherType or StopLLC: STP, LACP, LLDP, EAPOL
 )
 
@@ -123,7 +130,12 @@ type Expectation struct {
 	Service string // catalog service id
 	Tracker string // Spec.Name that gets the frames
 	Until   capture.Time
+
+	index catalog.Index // of Service, set by the Dispatcher
 }
+
+// Index is the Service's in the catalog, or None; only the Dispatcher knows it.
+func (e *Expectation) Index() catalog.Index { return e.index }
 
 // Same reports whether w names f. Findings are distinct by rule, node, server
 // and subject; of an endpoint the MAC counts, or the address where no MAC is

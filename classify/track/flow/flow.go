@@ -23,7 +23,7 @@ var Spec = track.Spec{
 	Name:  "flow",
 	Rules: []*finding.Rule{RuleExposed, RuleReversed},
 	UDP:   []uint16{portIPMI},
-	Kinds: track.TCP,
+	Kinds: track.Answers,
 	New:   func(cfg *track.Config) track.Tracker { return newTracker(cfg) },
 }
 
@@ -91,6 +91,10 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 		t.turnabout(f, v, client, server, out)
 	}
 }
+
+// Quiet reports that nothing was told, so that there is nothing to hold
+// conversations against.
+func (t *tracker) Quiet() bool { return t.silent }
 
 // Deadline is Never: each answer is judged as it comes.
 func (t *tracker) Deadline() capture.Time { return track.Never }

@@ -60,7 +60,7 @@ func (f *Filter) load(r *rules) (err error) {
 	if err := f.fill(r); err != nil {
 		return fmt.Errorf("fill the filter's table: %w", err)
 	}
-	m := c.machine(r)
+	m := c.machine()
 	m.order = binary.NativeEndian
 	m.coarse = features.HaveProgramHelper(ebpf.SocketFilter, asm.FnKtimeGetCoarseNs) == nil
 	m.table, m.counts, m.clients = f.table.FD(), f.counts.FD(), f.clients.FD()

@@ -13,7 +13,7 @@ func Listing(out io.Writer, c Config) error {
 	if err != nil {
 		return err
 	}
-	m := c.machine(newRules(c))
+	m := c.machine()
 	m.order, m.coarse = binary.LittleEndian, true
 	m.table, m.counts, m.clients, m.servers, m.calls, m.frags = 3, 4, 5, 6, 7, 8
 	ins := emit(m)
@@ -22,6 +22,6 @@ func Listing(out io.Writer, c Config) error {
 }
 
 // machine is what of a configuration the program has in it.
-func (c *Config) machine(r *rules) machine {
-	return machine{snap: c.SnapLen, tftp: int64(c.TFTPFor), rpc: int64(c.RPCFor), asks: r.rpc, serves: r.tftp, told: c.told}
+func (c *Config) machine() machine {
+	return machine{snap: c.SnapLen, tftp: int64(c.TFTPFor), rpc: int64(c.RPCFor), told: c.told}
 }

@@ -38,11 +38,9 @@ func (w *writer) fastWay() {
 		asm.JLT.Imm(asm.R1, 8, "slow"),
 	)
 	w.here("fast_udp")
-	if w.m.asks {
-		w.add(asm.JLT.Imm(left, 20+8+24, "fast_sample"))
-		w.looksLikeCall(34+8+4, "fast_sample")
-		w.here("fast_sample")
-	}
+	w.add(asm.JLT.Imm(left, 20+8+24, "fast_sample"))
+	w.looksLikeCall(34+8+4, "fast_sample")
+	w.here("fast_sample")
 	w.add(
 		asm.LoadMem(asm.R1, fp, ip+12, asm.Word),
 		asm.LoadMem(asm.R2, fp, ip+16, asm.Word),
@@ -63,15 +61,13 @@ func (w *writer) fastWay() {
 		asm.Sub.Imm(left, 20),
 		asm.JGT.Reg(asm.R1, left, "slow"),
 	)
-	if w.m.asks {
-		w.add(
-			asm.Sub.Reg(left, asm.R1),
-			asm.JLT.Imm(left, 28, "drop"),
-			asm.Mov.Reg(asm.R2, asm.R1),
-			asm.Add.Imm(asm.R2, 34+8),
-		)
-		w.looksLikeCall(0, "drop")
-	}
+	w.add(
+		asm.Sub.Reg(left, asm.R1),
+		asm.JLT.Imm(left, 28, "drop"),
+		asm.Mov.Reg(asm.R2, asm.R1),
+		asm.Add.Imm(asm.R2, 34+8),
+	)
+	w.looksLikeCall(0, "drop")
 	w.jump("drop")
 }
 

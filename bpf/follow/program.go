@@ -167,9 +167,7 @@ type machine struct {
 	snap    uint32
 	tftp    int64 // ns
 	rpc     int64
-	asks    bool // RPC is followed
-	serves  bool // TFTP is followed
-	table   int  // file descriptors of maps
+	table   int // file descriptors of maps
 	counts  int
 	clients int
 	servers int

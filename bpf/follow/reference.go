@@ -244,9 +244,9 @@ func (r *Reference) conversation(d *datagram, now capture.Time) bool {
 	if len(b) < 4 {
 		return true
 	}
-	i := tcp
+	i := onTCP
 	if d.proto == wire.ProtoUDP {
-		i = udp
+		i = onUDP
 	}
 	src := endpoint{d.src, binary.BigEndian.Uint16(b), d.proto}
 	dst := endpoint{d.dst, binary.BigEndian.Uint16(b[2:]), d.proto}
@@ -270,7 +270,7 @@ func (r *Reference) conversation(d *datagram, now capture.Time) bool {
 	if n := binary.BigEndian.Uint16(b[4:]); n != 0 && n < 8 {
 		return true
 	}
-	if r.r.rpc && isCall(b[8:]) {
+	if isCall(b[8:]) {
 		r.learn(r.servers, dst, r.c.RPCFor, &r.learnt.RPC, now)
 		return true
 	}
@@ -304,7 +304,7 @@ func (r *Reference) segment(b []byte, dst endpoint, now capture.Time) bool {
 	if hl < 20 || hl > len(b) || b[13]&(wire.SYN|wire.RST) != 0 {
 		return true
 	}
-	if p := b[hl:]; r.r.rpc && len(p) >= 28 && p[0]&0x80 != 0 && isCall(p[4:]) {
+	if p := b[hl:]; len(p) >= 28 && p[0]&0x80 != 0 && isCall(p[4:]) {
 		r.learn(r.servers, dst, r.c.RPCFor, &r.learnt.RPC, now)
 		return true
 	}
@@ -338,7 +338,7 @@ func (r *Reference) sample(d *datagram, now capture.Time) bool {
 func (r *Reference) teach(d *datagram, src, dst endpoint, now capture.Time) {
 	b := d.b[:cap(d.b)]
 	if d.proto == wire.ProtoUDP {
-		if dst.port == portTFTP && r.r.tftp {
+		if dst.port == portTFTP {
 			r.learn(r.clients, src, r.c.TFTPFor, &r.learnt.TFTP, now)
 			return
 		}
@@ -353,7 +353,7 @@ func (r *Reference) teach(d *datagram, src, dst endpoint, now capture.Time) {
 		}
 		b = b[hl+4:]
 	}
-	if !r.r.rpc || len(b) < 12 {
+	if len(b) < 12 {
 		return
 	}
 	switch binary.BigEndian.Uint32(b[4:]) {

@@ -5,10 +5,6 @@ import "github.com/cilium/ebpf/asm"
 // portmap reads a message from or to port 111, which begins at at.
 func (w *writer) portmap() {
 	w.here("message")
-	if !w.m.asks {
-		w.jump("passes")
-		return
-	}
 	w.need(32, "short_message")
 	w.jump("whole_message")
 	w.here("short_message") // an empty reply's

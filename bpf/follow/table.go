@@ -44,26 +44,25 @@ const (
 type rules struct {
 	ports  [2][1 << 16]uint8 // by protocol, as ports of the program
 	protos [2][256]uint8     // IPv4, IPv6
-	tftp   bool              // the phase has TFTP
-	rpc    bool              // and RPC
 }
 
 // Indices of rules.ports.
 const (
-	tcp = iota
-	udp
+	onTCP = iota
+	onUDP
 )
 
 func newRules(c Config) *rules {
 	r := new(rules)
+	var tftp, rpc bool
 	selected := make(map[catalog.Index]bool)
 	for _, s := range c.Catalog.Services() {
 		in := (c.Phase == "" || s.In(catalog.Phase(c.Phase))) && s.On(catalog.Platform(c.Platform))
 		selected[s.Index] = in
-		r.tftp = r.tftp || in && s.ID == "tftp"
-		r.rpc = r.rpc || in && len(s.Programs) > 0
+		tftp = tftp || in && s.ID == "tftp"
+		rpc = rpc || in && len(s.Programs) > 0
 	}
-	for i, proto := range []uint8{tcp: wire.ProtoTCP, udp: wire.ProtoUDP} {
+	for i, proto := range []uint8{onTCP: wire.ProtoTCP, onUDP: wire.ProtoUDP} {
 		for port, e := range c.Catalog.Table(proto) {
 			if e == 0 {
 				continue
@@ -80,14 +79,14 @@ func newRules(c Config) *rules {
 		}
 	}
 	for _, p := range always {
-		r.ports[udp][p] = portPasses
+		r.ports[onUDP][p] = portPasses
 	}
-	if r.tftp {
-		r.ports[udp][portTFTP] |= portPasses | portTeaches
+	if tftp {
+		r.ports[onUDP][portTFTP] |= portPasses | portTeaches
 	}
-	if r.rpc {
-		r.ports[udp][portPortmap] |= portPasses | portTeaches
-		r.ports[tcp][portPortmap] |= portPasses | portTeaches
+	if rpc {
+		r.ports[onUDP][portPortmap] |= portPasses | portTeaches
+		r.ports[onTCP][portPortmap] |= portPasses | portTeaches
 	}
 	for v := range r.protos {
 		t := &r.protos[v]
@@ -129,7 +128,7 @@ const (
 // load from the packet sees them.
 func (r *rules) image(o binary.ByteOrder) []uint64 {
 	t := make([]uint64, tableSize)
-	for i, base := range []int{tcp: 0, udp: tableUDP} {
+	for i, base := range []int{onTCP: 0, onUDP: tableUDP} {
 		for port, e := range r.ports[i] {
 			t[base+int(raw(o, uint16(port)))] = uint64(e)
 		}

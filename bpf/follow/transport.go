@@ -51,12 +51,10 @@ func (w *writer) ports(label string, base int32) {
 	w.here(label + "_hot")
 	for _, end := range [][2]int16{{addrDst, ports + 2}, {addrSrc, ports}} {
 		w.key(end[0], end[1])
-		if label == "udp" && w.m.serves {
+		if base == tableUDP {
 			w.look(w.m.clients, label+"_used")
 		}
-		if w.m.asks {
-			w.look(w.m.servers, label+"_used")
-		}
+		w.look(w.m.servers, label+"_used")
 	}
 	w.jump(label + "_cold")
 
@@ -163,17 +161,13 @@ func (w *writer) learn(fd int, span int64, counter int16, then string) {
 // udp goes on with a datagram whose ports are read.
 func (w *writer) udp() {
 	w.here("udp_known")
-	w.add(
-		asm.JSet.Imm(asm.R4, portTeaches, "udp_teaches"),
-	)
+	w.add(asm.JSet.Imm(asm.R4, portTeaches, "udp_teaches"))
 	w.jump("passes")
 	w.here("udp_teaches")
 	w.add(asm.LoadMem(asm.R3, fp, ports+2, asm.Half))
-	if w.m.serves {
-		w.add(asm.JNE.Imm(asm.R3, w.raw(portTFTP), "udp_portmap"))
-		w.key(addrSrc, ports)
-		w.learn(w.m.clients, w.m.tftp, countTFTP, "passes")
-	}
+	w.add(asm.JNE.Imm(asm.R3, w.raw(portTFTP), "udp_portmap"))
+	w.key(addrSrc, ports)
+	w.learn(w.m.clients, w.m.tftp, countTFTP, "passes")
 	w.here("udp_portmap")
 	w.add(asm.Add.Imm(at, 8))
 	w.jump("message")
@@ -188,12 +182,10 @@ func (w *writer) udp() {
 		asm.JLT.Imm(asm.R1, 8, "passes"),
 	)
 	w.here("udp_length")
-	if w.m.asks {
-		w.add(asm.JLT.Imm(left, 8+24, "udp_sample"))
-		w.copy(copied, 24, "udp_sample", asm.Mov.Reg(asm.R2, at), asm.Add.Imm(asm.R2, 8))
-		w.isCall(0, "udp_sample")
-		w.here("udp_sample")
-	}
+	w.add(asm.JLT.Imm(left, 8+24, "udp_sample"))
+	w.copy(copied, 24, "udp_sample", asm.Mov.Reg(asm.R2, at), asm.Add.Imm(asm.R2, 8))
+	w.isCall(0, "udp_sample")
+	w.here("udp_sample")
 	w.add(
 		asm.LoadMem(asm.R1, fp, addrSrc+12, asm.Word),
 		asm.LoadMem(asm.R2, fp, addrDst+12, asm.Word),
@@ -307,17 +299,13 @@ func (w *writer) tcp() {
 	w.here("tcp_cold")
 	header("passes")
 	w.add(asm.JSet.Imm(asm.R2, 6, "passes")) // RST, SYN
-	if w.m.asks {
-		w.add(
-			asm.Sub.Reg(left, asm.R1),
-			asm.JLT.Imm(left, 28, "drops"),
-			asm.Add.Reg(at, asm.R1),
-		)
-		w.need(28, "drops")
-		w.load(asm.R1, 0, asm.Byte)
-		w.add(asm.JLT.Imm(asm.R1, 0x80, "drops"))
-		w.isCall(4, "drops")
-	} else {
-		w.jump("drops")
-	}
+	w.add(
+		asm.Sub.Reg(left, asm.R1),
+		asm.JLT.Imm(left, 28, "drops"),
+		asm.Add.Reg(at, asm.R1),
+	)
+	w.need(28, "drops")
+	w.load(asm.R1, 0, asm.Byte)
+	w.add(asm.JLT.Imm(asm.R1, 0x80, "drops"))
+	w.isCall(4, "drops")
 }

@@ -26,6 +26,9 @@ func (w *Writer) begin(ifaces []capture.Interface) error {
 	w.file, w.path = f, path
 	w.opened, w.flushed = w.now, w.now
 	w.ng, w.pcap = nil, nil
+	if w.o.Counts != nil {
+		ifaces = w.o.Counts()
+	}
 	w.ifaces.begin(ifaces)
 	w.stats.Files++
 	if w.pcapng {
@@ -92,6 +95,9 @@ func (w *Writer) finish(ifaces []capture.Interface) error {
 	if w.out.dead {
 		err = w.out.err
 	} else {
+		if w.o.Counts != nil {
+			ifaces = w.o.Counts()
+		}
 		w.ifaces.see(ifaces)
 		switch {
 		case w.pcapng:

@@ -133,15 +133,22 @@ func TestWriterPcapng(t *testing.T) {
 
 func TestWriterPcapRefusesASecondLinkType(t *testing.T) {
 	dir := t.TempDir()
-	w := create(t, Options{Path: filepath.Join(dir, "x.PCAP")})
+	var said []string
+	w := create(t, Options{Path: filepath.Join(dir, "x.PCAP"), Notice: func(s string) { said = append(said, s) }})
 	write(t, w, eth, packet(1, 0, 60))
 	raw := &capture.Packet{ID: 2, Time: start, Link: capture.LinkRaw, Iface: 1}
 	err := w.Write(raw, nil)
 	if !errors.Is(err, ErrLinkType) || !strings.Contains(err.Error(), "RAW beside EN10MB") || !strings.Contains(err.Error(), "write pcapng") {
 		t.Errorf("got %v", err)
 	}
-	if err := w.Close(eth); err != nil {
-		t.Fatal(err)
+	if again := w.Write(packet(3, 0, 60), eth); again != err {
+		t.Errorf("got %v of the next packet, want the same", again)
+	}
+	if len(said) != 1 || !strings.Contains(said[0], "no more packets are written") {
+		t.Errorf("got %q", said)
+	}
+	if again := w.Close(eth); again != err {
+		t.Errorf("got %v of Close, want the same", again)
 	}
 	if f := read(t, filepath.Join(dir, "x.PCAP")); f.Info.Format != "pcap" || len(f.Packets) != 1 {
 		t.Errorf("got %+v", f)

@@ -214,6 +214,31 @@ func TestRingOfPcapng(t *testing.T) {
 	}
 }
 
+// Counts are asked when a file ends and when one begins.
+func TestCounts(t *testing.T) {
+	dir := t.TempDir()
+	now := append([]capture.Interface{}, eth...)
+	w := create(t, Options{Path: filepath.Join(dir, "x"), RotateBytes: 10_000, Counts: func() []capture.Interface { return now }})
+	for i := range 30 {
+		now[0].Dropped = capture.Count{Known: true, N: uint64(10 * i)}
+		write(t, w, eth, packet(i+1, 0, 1000)) // eth knows no counts
+	}
+	if err := w.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	var sum uint64
+	for _, name := range list(t, dir) {
+		n := read(t, filepath.Join(dir, name)).Ifaces[0].Dropped
+		if n.N == 0 {
+			t.Errorf("%s: got %+v dropped", name, n)
+		}
+		sum += n.N
+	}
+	if sum != 290 {
+		t.Errorf("got %d dropped in all files, want 290", sum)
+	}
+}
+
 func TestRotationByTime(t *testing.T) {
 	dir := t.TempDir()
 	w := create(t, Options{Path: filepath.Join(dir, "%s.pcapng"), RotateEvery: 10 * time.Second, Files: 3, Interfaces: eth})

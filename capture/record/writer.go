@@ -49,10 +49,14 @@ type Options struct {
 	// Interfaces are those known at the start. With pcap they give the link
 	// type, which is otherwise that of the first packet.
 	Interfaces []capture.Interface
+	// Counts tells the interfaces when a file ends, so that its statistics are
+	// not those of some time before; nil: what Write got last is told. It is
+	// called by Write and Close.
+	Counts func() []capture.Interface
 	// Start is the time of the first file; 0 is now.
 	Start capture.Time
-	// Notice takes one line when the disk refuses packets and when it takes
-	// them again; nil: nobody is told.
+	// Notice takes one line when the disk refuses packets, when it takes them
+	// again, and when writing ends early; nil: nobody is told.
 	Notice func(string)
 }
 
@@ -89,6 +93,7 @@ type Writer struct {
 	tried   capture.Time
 	missed  uint64 // packets of this trouble
 	limit   bool
+	over    error // why no more is written
 	closed  bool
 	odd     bool // a packet was left out for what it is
 	scratch []byte
@@ -175,14 +180,27 @@ func (w *Writer) notice(format string, args ...any) {
 // Write takes a packet, or a tick, and the interfaces as they are known now:
 // those that are new get their block, and the counts are told when a file
 // ends. An error ends the writing: ErrLimit, ErrLinkType, or a stream whose
-// reader is gone. Errors of the disk are told by Notice and Err instead.
+// reader is gone; it is told by Notice, returned again by each later Write, and
+// but for ErrLimit by Close. Errors of the disk are told by Notice and Err
+// instead.
 func (w *Writer) Write(p *capture.Packet, ifaces []capture.Interface) error {
 	switch {
 	case w.closed:
 		return os.ErrClosed
 	case w.limit:
 		return ErrLimit
+	case w.over != nil:
+		return w.over
 	}
+	err := w.write(p, ifaces)
+	if err != nil && !w.limit {
+		w.over = err
+		w.notice("%v: no more packets are written", err)
+	}
+	return err
+}
+
+func (w *Writer) write(p *capture.Packet, ifaces []capture.Interface) error {
 	if p.Time > 0 {
 		w.now = p.Time
 	}
@@ -380,7 +398,7 @@ func (w *Writer) Dirs() []string {
 }
 
 // Close ends the last file: the counts of ifaces go into it. It returns why
-// packets were not written, when there are such in the last file.
+// the writing ended before, or why the last packets could not be written.
 func (w *Writer) Close(ifaces []capture.Interface) error {
 	var err error
 	if w.file != nil {
@@ -390,6 +408,9 @@ func (w *Writer) Close(ifaces []capture.Interface) error {
 	}
 	w.closed = true
 	w.release()
+	if w.over != nil {
+		return w.over
+	}
 	return err
 }
 

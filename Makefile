@@ -2,7 +2,7 @@
 GO ?= go
 T  ?= 30s
 
-.PHONY: all build test check fmt-check vet lint cross fuzz bench bench-count golden docs lab filter-truth
+.PHONY: all build test check fmt-check vet lint cross fuzz bench bench-count bench-live golden docs lab filter-truth
 
 all: check
 
@@ -51,6 +51,12 @@ bench:
 # and behind a filter, by test runs; and next to nftables counters, in a flood.
 bench-count:
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench 'BenchmarkProgram|BenchmarkFlood' -benchtime 1x ./bpf/counter
+
+# Live capture next to tcpdump, half a million packets a second over veth, as
+# root: processor time of the receivers and what they lost.
+bench-live: build
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bench-live ./testdata/bench-live
+	bin/bench-live -pxescope bin/pxescope
 
 # The filter compiler against libpcap at full size, some minutes: 20,000 random
 # expressions, each on 20,000 frames. With libpcap's headers installed, TAGS=libpcap

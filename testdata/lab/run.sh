@@ -83,13 +83,17 @@ enabled_units() {
   systemctl list-unit-files --state=enabled --no-legend 2>/dev/null | cut -d' ' -f1 | sort
 }
 
-missing=()
-for p in tcpdump iproute2 ethtool nftables busybox jq procps $(for n in "${names[@]}"; do head_of needs "$n"; done | tr ' ' '\n' | sort -u); do
-  dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
-done
-[ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
+# need PACKAGES: install those that are missing.
+need() {
+  local p missing=()
+  for p in "$@"; do
+    dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
+  done
+  [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
+}
 
-# unpack PACKAGE: for packages that would replace others that scenarios need.
+# unpack PACKAGE: for those that would replace what other scenarios need. The
+# libraries that it depends on are installed.
 unpack() {
   local to=$work/unpacked/$1
   mkdir -p "$to" "$work/debs"
@@ -98,8 +102,18 @@ unpack() {
     echo "unpack $1: $(tail -2 "$work/apt")" >&2
     exit 1
   fi
+  # shellcheck disable=SC2046
+  need $(dpkg-deb -f "$work/debs/$1"_*.deb Depends | tr ',' '\n' | sed -n 's/^ *\(lib[^ :]*\).*/\1/p')
 }
-for p in $(for n in "${names[@]}"; do head_of unpacks "$n"; done | tr ' ' '\n' | sort -u); do unpack "$p"; done
+
+# of_all WORD: of all scenarios that are going to run.
+of_all() {
+  local n
+  for n in "${names[@]}"; do head_of "$1" "$n"; done | tr ' ' '\n' | sort -u
+}
+# shellcheck disable=SC2046
+need tcpdump iproute2 ethtool nftables busybox jq procps $(of_all needs)
+for p in $(of_all unpacks); do unpack "$p"; done
 
 # PXESCOPE=BINARY: hold that one against the lab.
 if [ -n "${PXESCOPE:-}" ]; then

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
 #: proves   windows of three and eight blocks (RFC 7440), alone and with blksize, tsize and timeout
-#: needs    dnsmasq-base udhcpc libpcre3
+#: needs    dnsmasq-base udhcpc
 #: unpacks  atftp atftpd
 #: takes    10
 #: capture  tftp-windowsize.pcap

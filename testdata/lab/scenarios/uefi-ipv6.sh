@@ -13,8 +13,8 @@ scenario() {
   segment sw
   host srv sw 52:54:00:00:00:02 fd20::2/64
   grub_that_halts "$SRV/tftp/grubx64.efi"
+  sleep 3 # duplicate address detection; nothing passes while the capture begins
   capture uefi-ipv6.pcap sw
-  sleep 2 # duplicate address detection
   dnsmasq srv --enable-ra --dhcp-range=fd20::100,fd20::1ff,64,10m --enable-tftp --tftp-root=/srv/tftp \
     --dhcp-option='option6:bootfile-url,tftp://[fd20::2]/grubx64.efi'
   uefi sw 52:54:00:0a:0a:01

@@ -41,7 +41,7 @@ func (w *Writer) begin(ifaces []capture.Interface) error {
 		if w.pcap == nil {
 			err = w.pcapHeader(i.Link, i.SnapLen)
 		} else if i.Link != w.pcapLink() {
-			err = w.linkError(&capture.Packet{Link: i.Link})
+			err = linkError(path, i.Link, w.pcapLink())
 		}
 		if err != nil {
 			return err
@@ -84,8 +84,8 @@ func (w *Writer) pcapHeader(link capture.LinkType, snapLen uint32) (err error) {
 
 func (w *Writer) pcapLink() capture.LinkType { return w.ifaces.pcapLink }
 
-func (w *Writer) linkError(p *capture.Packet) error {
-	return fmt.Errorf("write %s: packets of link type %v beside %v: %w", w.path, p.Link, w.pcapLink(), ErrLinkType)
+func linkError(path string, link, first capture.LinkType) error {
+	return fmt.Errorf("write %s: packets of link type %v beside %v: %w", path, link, first, ErrLinkType)
 }
 
 // finish ends the file with the counts of its interfaces and closes it. What

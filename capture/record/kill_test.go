@@ -119,7 +119,7 @@ func killed(t *testing.T, how string, r *rand.Rand) []string {
 
 // Whenever a writer is killed, each of its files ends with a whole block.
 func TestKilled(t *testing.T) {
-	rounds := 60
+	rounds := 30
 	if testing.Short() {
 		rounds = 10
 	}

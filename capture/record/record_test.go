@@ -157,4 +157,7 @@ func TestWriterPcapRefusesASecondLinkType(t *testing.T) {
 	if _, err := Create(Options{Path: filepath.Join(dir, "y.cap"), Interfaces: mixed}); !errors.Is(err, ErrLinkType) {
 		t.Errorf("at the start: got %v", err)
 	}
+	if got := list(t, dir); len(got) != 1 {
+		t.Errorf("got %v, want nothing of the refused one", got)
+	}
 }

@@ -162,6 +162,11 @@ func (w *Writer) check() error {
 	case o.RotateEvery > 0 && strings.Contains(filepath.Dir(o.Path), "%"):
 		return fmt.Errorf("%s: put the time into the name of the file, not of a directory: the directory is opened once, at the start", o.Path)
 	}
+	for _, i := range o.Interfaces {
+		if first := o.Interfaces[0].Link; !w.pcapng && i.Link != first {
+			return linkError(o.Path, i.Link, first)
+		}
+	}
 	if _, err := o.fileName(w.base, time.Unix(0, 0), 0); err != nil {
 		return err
 	}
@@ -281,7 +286,7 @@ func (w *Writer) packet(p *capture.Packet, ifaces []capture.Interface) error {
 			err = w.pcapHeader(p.Link, w.ifaces.snapLen(p.Iface))
 		}
 		if err == nil && w.pcapLink() != p.Link {
-			return w.linkError(p)
+			return linkError(w.path, p.Link, w.pcapLink())
 		}
 		if err == nil {
 			err = w.pcap.WritePacket(&q)

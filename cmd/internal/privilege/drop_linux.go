@@ -26,7 +26,7 @@ func Drop(n Needs) (done []string, err error) {
 		to = &Account{UID: os.Getuid(), GID: os.Getgid()}
 	}
 	// What Go reads at its first use has to be read before landlock.
-	time.Now().Local().Zone()
+	_, _ = time.Now().Zone()
 
 	// Landlock opens the paths, which may need the rights that go after it.
 	if n.NoLandlock {

@@ -45,8 +45,12 @@ func restrict(n Needs) (string, error) {
 	if len(read) > 0 {
 		rules = append(rules, landlock.PathAccess(readAccess, read...))
 	}
-	if len(n.WriteDirs) > 0 {
-		rules = append(rules, landlock.PathAccess(writeAccess, n.WriteDirs...))
+	var write []string
+	for _, d := range n.WriteDirs {
+		write = appendNew(write, d)
+	}
+	if len(write) > 0 {
+		rules = append(rules, landlock.PathAccess(writeAccess, write...))
 	}
 	c := landlock.V5.BestEffort()
 	if n.TCP {
@@ -58,10 +62,10 @@ func restrict(n Needs) (string, error) {
 		return "", fmt.Errorf("restrict by landlock: %w", err)
 	}
 	said := fmt.Sprintf("landlock (ABI %d): writes ", abi)
-	if len(n.WriteDirs) == 0 {
+	if len(write) == 0 {
 		said += "no new file"
 	} else {
-		said += "only below " + strings.Join(n.WriteDirs, ", ")
+		said += "only below " + strings.Join(write, ", ")
 	}
 	if len(read) > 0 {
 		said += ", reads below " + strings.Join(read, ", ")

@@ -31,8 +31,12 @@ type Difference struct {
 	// it reads, and in which order two filters read is seldom meant.
 	Short *Witness
 	// Steps is how many decisions were looked at, of at most MaxDiffSteps for
-	// each of the two searches; Tried is how many packets were tried.
-	Steps, Tried int
+	// each of the two searches: for packets that hold all that is read, and for
+	// those that end early. Paths is how many ways led to an end at which the two
+	// differ, Tried how many packets were tried.
+	Steps, Paths, Tried int
+	// ShortOpen is set when the second search stopped at its bound.
+	ShortOpen bool
 	// Why says what stood in the way of an answer; empty unless Unknown.
 	Why string
 }
@@ -63,8 +67,8 @@ const (
 
 // Diff says whether two expressions keep the same packets. Neither program has
 // loops, so their paths are walked together, with what each path asks of the
-// packet: equal bytes, masks and ranges are decided exactly, arithmetic beyond
-// that is not. Where this leads to no answer, sample conversations and random
+// packet: equal bytes, masks, ranges and arithmetic on one byte or two are
+// decided exactly, arithmetic beyond that only by its form. Where this leads to no answer, sample conversations and random
 // packets around the constants of both are tried.
 //
 // Equivalent means: on every packet of up to 256 KiB, captured whole, that holds
@@ -72,6 +76,7 @@ const (
 // of the expression that has it.
 func Diff(a, b *Expr, t Target) (*Difference, error) {
 	d := &differ{g: newGraph(), target: t}
+	d.canon = canon{g: d.g, tables: make(map[string]*calc)}
 	for i, e := range []*Expr{a, b} {
 		if err := d.add(i, e); err != nil {
 			return nil, err
@@ -87,13 +92,15 @@ func Diff(a, b *Expr, t Target) (*Difference, error) {
 	}
 	s := pathSearch{differ: d}
 	s.walk(d.root[0], d.root[1], xUnset, xUnset)
-	out.Steps = s.steps
+	out.Steps, out.Paths = s.steps, s.paths
 	proved := !s.exhausted && !s.open
 	if out.Witness == nil {
 		// Where one of the two ends early for want of bytes.
 		ending := pathSearch{differ: d, ends: true}
 		ending.walk(d.root[0], d.root[1], xUnset, xUnset)
 		out.Steps += ending.steps
+		out.Paths += ending.paths
+		out.ShortOpen = ending.exhausted && out.Short == nil
 	}
 	switch {
 	case out.Witness != nil:
@@ -102,9 +109,9 @@ func Diff(a, b *Expr, t Target) (*Difference, error) {
 		out.Verdict = Equivalent
 		return out, nil
 	}
-	out.Why = fmt.Sprintf("more than %d steps", MaxDiffSteps)
+	out.Why = fmt.Sprintf("stopped after %d steps", MaxDiffSteps)
 	if !s.exhausted {
-		out.Why = "arithmetic that is not followed"
+		out.Why = fmt.Sprintf("arithmetic that is not followed, on %d of %d paths to a difference", s.unsolved, s.paths)
 	}
 	d.tryRandom(a, b)
 	return out, nil
@@ -113,6 +120,7 @@ func Diff(a, b *Expr, t Target) (*Difference, error) {
 // A differ holds two filters, in one graph: equal parts are the same.
 type differ struct {
 	g       *graph
+	canon   canon
 	target  Target
 	root    [2]*decision
 	program [2][]bpf.RawInstruction
@@ -126,8 +134,11 @@ func (d *differ) add(i int, e *Expr) error {
 	}
 	d.root[i] = simplify(d.g, root)
 	// A filter that rejects everything is no program to attach, but one to compare.
-	d.program[i], err = emit(d.root[i])
-	return err
+	if d.program[i], err = emit(d.root[i]); err != nil {
+		return err
+	}
+	d.root[i] = simplify(d.g, d.canon.graph(d.root[i]))
+	return nil
 }
 
 // try runs both programs on a packet. It reports whether the search is over.

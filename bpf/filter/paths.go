@@ -11,6 +11,8 @@ type pathSearch struct {
 	calcs []calcOutcome
 
 	steps     int
+	paths     int  // leaves at which the two differ
+	unsolved  int  // of these
 	exhausted bool // gave up at MaxDiffSteps
 	open      bool // a difference that could neither be shown nor ruled out
 	done      bool // a witness was found
@@ -189,6 +191,7 @@ func (s *pathSearch) calculated(d *decision, x xState, on func(*decision, xState
 // leaf is where the filters differ: is there such a packet?
 func (s *pathSearch) leaf() {
 	s.steps += leafSteps
+	s.paths++
 	data, meta, status := solve(s.asked, s.reads)
 	if status == unsolvable {
 		return
@@ -207,6 +210,7 @@ func (s *pathSearch) leaf() {
 		}
 	}
 	s.open = true
+	s.unsolved++
 }
 
 // tryPlausible tries a packet with its free bytes filled in, then as it is.

@@ -46,6 +46,10 @@ func (a *asked) fixes() bitsKnown {
 		return bitsKnown{m, a.k}
 	case a.op == anyBit && !a.outcome:
 		return bitsKnown{m & a.k, 0}
+	case a.op == anyBit && bits.OnesCount32(m&a.k) == 1:
+		return bitsKnown{m & a.k, m & a.k}
+	case a.op == equal && bits.OnesCount32(m) == 1 && a.k&^m == 0: // it is not, so it is the other
+		return bitsKnown{m, m &^ a.k}
 	}
 	return bitsKnown{}
 }

@@ -382,7 +382,7 @@ func (s *specializer) calculated(d *decision, x uint32) uint16 {
 		var list []stretch
 		t, f := s.step(d.t, x), s.step(d.f, x)
 		for b := range uint32(256) {
-			a, ok := withByte(c, b)
+			a, ok := withWord(c, b)
 			to := f
 			switch {
 			case !ok:
@@ -421,7 +421,7 @@ func (s *specializer) calculated(d *decision, x uint32) uint16 {
 	}
 	n.index = new([256]uint32)
 	for b := range uint32(256) {
-		at, ok := withByte(c.l, b)
+		at, ok := withWord(c.l, b)
 		if c.v.kind == transport {
 			at += s.header
 		}
@@ -436,56 +436,9 @@ func (s *specializer) calculated(d *decision, x uint32) uint16 {
 
 // oneByte is the one byte that a calculation depends on.
 func (s *specializer) oneByte(c *calc) (value, bool) {
-	var v value
-	found, ok := false, true
-	var look func(*calc)
-	look = func(c *calc) {
-		switch {
-		case c.op == "n":
-		case c.op == "len":
-			ok = false
-		case c.op == "load":
-			w := c.v
-			if c.l.op != "n" || w.size != 1 {
-				ok = false
-				return
-			}
-			w.off += c.l.n
-			w, placed := s.place(w, noX)
-			if !placed || found && w != v {
-				ok = false
-				return
-			}
-			v, found = w, true
-		default:
-			look(c.l)
-			if c.r != nil {
-				look(c.r)
-			}
-		}
+	v, ok := oneWord(c)
+	if !ok || v.size != 1 {
+		return v, false
 	}
-	look(c)
-	return v, ok && found
-}
-
-// withByte is a calculation, every load of which gives b.
-func withByte(c *calc, b uint32) (uint32, bool) {
-	switch c.op {
-	case "n":
-		return c.n, true
-	case "load":
-		return b, true
-	case "neg":
-		n, ok := withByte(c.l, b)
-		return -n, ok
-	}
-	l, ok := withByte(c.l, b)
-	if !ok {
-		return 0, false
-	}
-	r, ok := withByte(c.r, b)
-	if !ok {
-		return 0, false
-	}
-	return calculate(c.op, l, r)
+	return s.place(v, noX)
 }

@@ -22,8 +22,8 @@ whether they are equivalent, or shows a packet that only one of them keeps. Both
 programs were run on that packet.
 
 Exit status: 0 when they are equivalent, 1 when they differ, 2 for an expression that
-cannot be compiled. Arithmetic on packet bytes is not followed, and no search is longer
-than ` + fmt.Sprint(filter.MaxDiffSteps) + ` steps: then sample conversations and random packets are tried,
+cannot be compiled. Arithmetic on one byte or two is worked out, other arithmetic is
+compared by its form, and no search is longer than ` + fmt.Sprint(filter.MaxDiffSteps) + ` steps: then sample conversations and random packets are tried,
 and when none makes a difference the answer is "unknown", with status 0.
 
 Packets that end before what a filter reads are rejected by it, so that two filters
@@ -91,12 +91,15 @@ func diffText(w io.Writer, d *filter.Difference) error {
 	case filter.Equivalent:
 		text = "equivalent\n"
 	case filter.Unknown:
-		text = fmt.Sprintf("unknown: no difference on %d packets, but none was ruled out either (%s)\n", d.Tried, d.Why)
+		text = fmt.Sprintf("unknown after %d paths: no difference on %d packets, but none was ruled out either (%s)\n", d.Paths, d.Tried, d.Why)
 	case filter.Different:
 		text = "different\n" + witnessText(d.Witness)
 	}
 	if d.Short != nil {
 		text += "\nnote: they differ on packets that end before what one of them reads, such as\n" + witnessText(d.Short)
+	}
+	if d.ShortOpen {
+		text += fmt.Sprintf("\nnote: whether they differ on packets that end before what they read was looked at for %d steps only\n", filter.MaxDiffSteps)
 	}
 	_, err := io.WriteString(w, text)
 	return err
@@ -142,6 +145,7 @@ func diffJSON(w io.Writer, d *filter.Difference) error {
 		Witness *witness `json:"witness,omitempty"`
 		Short   *witness `json:"short,omitempty"`
 		Steps   int      `json:"steps"`
+		Paths   int      `json:"paths"`
 		Tried   int      `json:"tried"`
-	}{"pxescope.filter-diff/1", d.Verdict.String(), d.Why, of(d.Witness), of(d.Short), d.Steps, d.Tried})
+	}{"pxescope.filter-diff/1", d.Verdict.String(), d.Why, of(d.Witness), of(d.Short), d.Steps, d.Paths, d.Tried})
 }

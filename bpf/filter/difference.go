@@ -32,8 +32,8 @@ type Difference struct {
 	Short *Witness
 	// Steps is how many decisions were looked at, of at most MaxDiffSteps for
 	// each of the two searches: for packets that hold all that is read, and for
-	// those that end early. Paths is how many ways led to an end at which the two
-	// differ, Tried how many packets were tried.
+	// those that end early. Paths is how many ways the first found to an end at
+	// which the two differ, Tried how many packets were tried.
 	Steps, Paths, Tried int
 	// ShortOpen is set when the second search stopped at its bound.
 	ShortOpen bool
@@ -99,7 +99,6 @@ func Diff(a, b *Expr, t Target) (*Difference, error) {
 		ending := pathSearch{differ: d, ends: true}
 		ending.walk(d.root[0], d.root[1], xUnset, xUnset)
 		out.Steps += ending.steps
-		out.Paths += ending.paths
 		out.ShortOpen = ending.exhausted && out.Short == nil
 	}
 	switch {

@@ -21,10 +21,13 @@ func newFilterDiff(s Streams) *cobra.Command {
 whether they are equivalent, or shows a packet that only one of them keeps. Both
 programs were run on that packet.
 
-Exit status: 0 when they are equivalent, 1 when they differ, 2 for an expression that
-cannot be compiled. Arithmetic on one byte or two is worked out, other arithmetic is
-compared by its form, and no search is longer than ` + fmt.Sprint(filter.MaxDiffSteps) + ` steps: then sample conversations and random packets are tried,
-and when none makes a difference the answer is "unknown", with status 0.
+Arithmetic on one byte or two is worked out, other arithmetic is compared by its form,
+and no search is longer than ` + fmt.Sprint(filter.MaxDiffSteps) + ` steps. Where this leads to no answer, sample
+conversations and random packets are tried, and when none makes a difference the
+answer is "unknown".
+
+Exit status: 0 when they are equivalent or this is not known, 1 when they differ, 2 for
+an expression that cannot be compiled.
 
 Packets that end before what a filter reads are rejected by it, so that two filters
 that read in another order may differ on them; this is noted, and does not count.`,

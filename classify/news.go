@@ -70,6 +70,10 @@ func (e *Engine) News(src capture.Source) News {
 	if !d.dirty && (e.clock.now.Sub(d.at) < recheck || e.packets == d.packets && !d.awaited) {
 		return News{}
 	}
+	if !e.finished {
+		e.nodes.Review(&e.joined)
+		e.take()
+	}
 	r := e.Report(src)
 	d.dirty, d.at, d.packets = false, e.clock.now, e.packets
 	return News{Findings: d.compareFindings(r), Nodes: d.compareNodes(r), Report: r}

@@ -257,6 +257,12 @@ func (n *Nodes) overdue(v *Node, at capture.Time, out *track.Out) {
 	}
 }
 
+// Review judges, while a capture goes on, what Finish would judge now. What it
+// says is the same for any number of calls.
+func (n *Nodes) Review(out *track.Out) {
+	n.Each(func(v *Node) { n.wrongVLAN(v, v.last(), out) })
+}
+
 // Finish judges what only the end of the capture can show.
 func (n *Nodes) Finish(end capture.Time, out *track.Out) {
 	n.Expire(end, out)

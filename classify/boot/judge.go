@@ -287,26 +287,39 @@ func (n *Nodes) rebootLoop(v *Node) (f finding.Finding, ok bool) {
 	return f, true
 }
 
-// wrongVLAN compares a node that nobody answered with the VLANs where others boot.
+// wrongVLAN compares a node that nobody answered with the VLANs where others
+// boot, and takes back what it said of a node that was answered since.
 func (n *Nodes) wrongVLAN(v *Node, end capture.Time, out *track.Out) {
+	f, found := n.misplaced(v, end)
+	switch {
+	case found:
+		v.misplaced = true
+		out.Find(f)
+	case v.misplaced:
+		v.misplaced = false
+		out.Withdraw(track.Withdrawal{Rule: RuleWrongVLAN, Node: v.endpoint()})
+	}
+}
+
+func (n *Nodes) misplaced(v *Node, end capture.Time) (f finding.Finding, found bool) {
 	if len(v.VLANs) != 1 || len(v.Steps) == 0 {
-		return
+		return f, false
 	}
 	mine := v.VLANs[0]
 	if n.vlans[mine] != nil {
-		return
+		return f, false
 	}
 	var asked track.Exchange
 	for _, s := range v.Steps {
 		if s.Outcome == track.Answered {
-			return
+			return f, false
 		}
 		if s.Op == "DISCOVER" && s.Outcome == track.Unanswered {
 			asked = s
 		}
 	}
 	if asked.Overdue < n.site.Thresholds.DiscoverWarning {
-		return // one DISCOVER may have been lost
+		return f, false // one DISCOVER may have been lost
 	}
 	best, acks := uint16(0), 0
 	for id, s := range n.vlans {
@@ -315,9 +328,9 @@ func (n *Nodes) wrongVLAN(v *Node, end capture.Time, out *track.Out) {
 		}
 	}
 	if acks < 2 {
-		return
+		return f, false
 	}
-	f := finding.Finding{
+	f = finding.Finding{
 		Rule: RuleWrongVLAN, Severity: finding.Warning, Confidence: finding.Likely,
 		Node: v.endpoint(), VLAN: mine, Iface: v.Iface,
 		Summary: fmt.Sprintf("asks in %s only, where nobody was served; %d nodes were served in %s", vlanName(mine), acks, vlanName(best)),
@@ -327,7 +340,7 @@ func (n *Nodes) wrongVLAN(v *Node, end capture.Time, out *track.Out) {
 	if mine == 0 || best == 0 {
 		f.Severity, f.Confidence = finding.Note, finding.Possible
 	}
-	out.Find(f)
+	return f, true
 }
 
 func vlanName(v uint16) string {

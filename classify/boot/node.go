@@ -65,6 +65,7 @@ type Node struct {
 	starts    int  // firmware starts, ever
 	looping   bool // reboot-loop was said
 	inVain    bool // second-stage-dhcp-fails was said of the search that goes on
+	misplaced bool // wrong-vlan was said
 	os        bool // the operating system or installer asked for an address after a load
 	wait      waiting
 	watch     watch

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"golang.org/x/net/bpf"
@@ -58,4 +59,20 @@ func TestKernelAccepts(t *testing.T) {
 	if n < 900 {
 		t.Errorf("tried %d programs, want more than 900", n)
 	}
+	n = 0
+	r := maker{rand.New(rand.NewPCG(uint64(fromEnv(t, "FILTER_TRUTH_SEED", 1)), 31))}
+	for range fromEnv(t, "FILTER_KERNEL_EXPRESSIONS", 2000) {
+		text := r.expression()
+		e, err := Parse(text)
+		if err != nil {
+			continue
+		}
+		try(text, e, Ethernet)
+		try(text, e, Target{Link: capture.LinkEthernet, Live: true})
+		try(text, e, Target{Link: capture.LinkRaw})
+	}
+	if n < 1000 {
+		t.Errorf("tried %d random programs, want more than 1000", n)
+	}
+	t.Logf("%d random programs loaded", n)
 }

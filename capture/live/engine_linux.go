@@ -31,6 +31,8 @@ type rings struct {
 	stopping atomic.Bool
 	draining bool
 
+	missedAt time.Time // when the interfaces were asked for their drops
+
 	// Of Any.
 	byIndex map[int32]*device
 	last    *device

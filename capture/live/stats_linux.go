@@ -1,6 +1,8 @@
 package live
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/pxescope/pxescope/capture"
@@ -12,12 +14,15 @@ func (s *rings) stats() []Stats {
 	if len(s.list) == 0 {
 		return nil
 	}
+	if time.Since(s.missedAt) > missedEvery {
+		s.missed()
+	}
 	if s.any() {
 		sum := s.ringStats(s.list, s.devs[0])
 		for _, d := range s.devs[1:] {
-			if n := s.missed(d); n.Known {
+			if d.missed.Known {
 				sum.InterfaceDropped.Known = true
-				sum.InterfaceDropped.N += n.N
+				sum.InterfaceDropped.N += d.missed.N
 			}
 		}
 		return []Stats{sum}
@@ -25,7 +30,7 @@ func (s *rings) stats() []Stats {
 	list := make([]Stats, len(s.list))
 	for i, r := range s.list {
 		list[i] = s.ringStats(s.list[i:i+1], r.dev)
-		list[i].InterfaceDropped = s.missed(r.dev)
+		list[i].InterfaceDropped = r.dev.missed
 	}
 	return list
 }
@@ -43,15 +48,24 @@ func (s *rings) ringStats(list []*ring, d *device) Stats {
 	return st
 }
 
-// missed is what an interface lost since the capture was opened.
-func (s *rings) missed(d *device) capture.Count {
-	if n, ok := s.net.missed(d.index); ok && !d.gone {
-		if n < d.missedBase {
-			d.missedBase = 0 // counted anew
+// missedEvery is how often interfaces are asked for what they lost: with Any
+// there may be thousands.
+const missedEvery = time.Second
+
+// missed asks all interfaces.
+func (s *rings) missed() {
+	s.missedAt = time.Now()
+	for _, d := range s.devs {
+		if d.gone {
+			continue
 		}
-		d.missed = known(d.missedBefore + n - d.missedBase)
+		if n, ok := s.net.missed(d.index); ok {
+			if n < d.missedBase {
+				d.missedBase = 0 // counted anew
+			}
+			d.missed = known(d.missedBefore + n - d.missedBase)
+		}
 	}
-	return d.missed
 }
 
 func (s *rings) interfaces() []capture.Interface {
@@ -78,10 +92,10 @@ func (s *rings) interfaces() []capture.Interface {
 }
 
 func (s *rings) close() (err error) {
+	if s.net != nil {
+		s.missed()
+	}
 	for _, r := range s.list {
-		if s.net != nil && r.dev != nil {
-			s.missed(r.dev)
-		}
 		if e := r.close(); err == nil {
 			err = e
 		}

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ var libpcapFaults = []struct {
 	// right operand. Of 'ip[0]' that is the load of the index.
 	{"an index of 0 is taken for a divisor", capture.LinkEthernet, []string{
 		"udp[8:2] % ip[0] = 1", "0x10 / - ether[0:4] > - 0x10", "(1 > 0x45 % udp[0:2] or sctp) and pim", "- igmp[0:2] % ip[0] - 7 < tcp-syn",
-		"port 70 or igmp[18] % igmp[0] == ip6[6:2] || ip net 192.168.1.0/24 and ah"}},
+		"port 70 or igmp[18] % igmp[0] == ip6[6:2] || ip net 192.168.1.0/24 and ah", "dst net 10.0.0.0/8 or - 6 > 0 / ip[0:2]"}},
 	{"an index above 31 is taken for the width of a shift", capture.LinkEthernet, []string{
 		"1 << udp[64] > 5", "!- 1 << udp[0xf0] >= igmp[11] and udp port 5248 && (22 or 49152)", "tcp[13] << 0x45 + ip[12] != 0xf0", "icmp[8] >> 0x45 / len >= ether[13]"}},
 	// The optimizer drops a branch that it should not (libpcap issues 945, 1699):
@@ -96,20 +97,27 @@ func constantFault(err error) bool {
 func compareRephrased(t *testing.T, e *Expr, link capture.LinkType, got []bpf.RawInstruction, frames []frame) {
 	t.Helper()
 	text := (&Expr{root: rephrased(e.root)}).String()
-	want, err := askTcpdump(text, link, "-O")
-	if errors.Is(err, errNoOracle) {
-		return
-	}
-	if err != nil {
-		t.Errorf("%s: refused, and as %s: %v", e, text, err)
-		return
-	}
-	for _, f := range frames {
-		if w := execute(want, f.data, f.wireLen, beside{}) != 0; !f.cut && (execute(got, f.data, f.wireLen, beside{}) != 0) != w {
-			t.Errorf("%s: got %v, libpcap says %v for %s on % x", e, !w, w, text, f.data)
+	var wrong string
+	for _, options := range [][]string{nil, {"-O"}} { // the optimizer may be at fault here too
+		want, err := askTcpdump(text, link, options...)
+		if errors.Is(err, errNoOracle) {
+			return
+		}
+		if wrong = ""; err != nil {
+			wrong = err.Error()
+			continue
+		}
+		for _, f := range frames {
+			if w := execute(want, f.data, f.wireLen, beside{}) != 0; !f.cut && (execute(got, f.data, f.wireLen, beside{}) != 0) != w {
+				wrong = fmt.Sprintf("got %v, libpcap says %v on % x", !w, w, f.data)
+				break
+			}
+		}
+		if wrong == "" {
 			return
 		}
 	}
+	t.Errorf("%s: as %s: %s", e, text, wrong)
 }
 
 func rephrased(n node) node {

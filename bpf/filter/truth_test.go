@@ -38,6 +38,7 @@ type tally struct {
 var refusedOnPurpose = []struct{ message, why string }{
 	{"IEEE 802.2", "LINUX_SLL2 and what follows pppoes have no such header; libpcap looks into the payload"},
 	{"beyond every packet", "the Linux kernel takes negative offsets for metadata, libpcap compiles them all the same"},
+	{"division by zero", "a divisor that works out to 0, as '5 % 3 - 3'; libpcap sees a plain 0 only, and its program rejects what comes there"},
 	{"31 is the most", "the kernel refuses shifts by more; libpcap misses them behind a minus, as in 'ip[0] << - 8'"},
 }
 

@@ -57,6 +57,7 @@ func (n *Nodes) Expected(e *track.Expectation, now capture.Time, out *track.Out)
 		if v := n.nodes.Get(k); v != nil {
 			n.busy(v, out)
 			n.progress(v, now, out)
+			v.reach(track.StageTFTP)
 		}
 	}
 }

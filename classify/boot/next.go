@@ -26,6 +26,9 @@ func (n *Node) next(root *finding.Finding) string {
 			return "a lease with boot information from a server of this place"
 		}
 		s = n.stepOf(root)
+		if s == nil && root.Rule.Absence && root.Rule.Rank >= finding.RankLoad && !root.Server.Addr.IsZero() {
+			return "an answer from " + root.Server.Addr.String() // the exchange is still open: it is tried again
+		}
 	}
 	for i := len(n.Steps) - 1; s == nil && i >= 0; i-- {
 		if n.Steps[i].Stage != track.StageUnknown {

@@ -283,7 +283,7 @@ func TestLiveSignalsAndFiles(t *testing.T) {
 		}
 	}
 	write(siteFile, "rack: [10.0.0.2]\n")
-	write(extra, "services: [{id: agent, protocol: udp, ports: 7001}]\n")
+	write(extra, "services: [{id: agent, phase: day2, protocol: udp, ports: 7001}]\n")
 	s := liveOn(t, w, "--site", siteFile, "--catalog", extra, "-w", out, "--format", "text")
 	w.send(t, "healthy-boot.pcap", 1000)
 	signal := func(sig syscall.Signal, want string) {

@@ -97,7 +97,7 @@ func (l *liveScreen) update(r *liveRun, at capture.Time) {
 		l.since = at
 	}
 	if r.report == nil {
-		return
+		r.report = r.engine.Report(r.src)
 	}
 	s := screen.Snapshot{
 		Now: classify.Time(at), Since: classify.Time(l.since), Report: r.report, Packets: r.packets, Filter: r.kernel.what,

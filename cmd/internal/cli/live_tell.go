@@ -33,7 +33,11 @@ func newTeller(r *liveRun) teller {
 	case "json":
 		return &endTeller{func(rep *classify.Report) error { return report.JSON(r.out, rep) }}
 	case "screen":
-		return &endTeller{func(rep *classify.Report) error { return text.Report(r.out, rep, r.style) }}
+		return &endTeller{func(rep *classify.Report) error {
+			style := r.style
+			style.Width = r.out.width() // the terminal may have another size by now
+			return text.Report(r.out, rep, style)
+		}}
 	}
 	return &endTeller{func(rep *classify.Report) error { return text.Report(r.s.Err, rep, r.style) }} // packets are on standard output
 }

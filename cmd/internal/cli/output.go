@@ -16,21 +16,20 @@ import (
 // name only when it is complete: it is written beside it and renamed.
 type output struct {
 	*bufio.Writer
-	name string
-	file *os.File // nil: a stream
-	tty  bool
-	cols int // columns of the terminal, 0 when it is none
-	done bool
+	name     string
+	file     *os.File // nil: a stream
+	tty      bool
+	terminal *os.File // nil: none
+	cols     int      // columns of the terminal, 0 when it is none
+	done     bool
 }
 
 func openOutput(s Streams, path string) (*output, error) {
 	if path == "" || path == "-" {
 		o := &output{Writer: bufio.NewWriter(s.Out), name: "standard output"}
 		if f, ok := s.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			o.tty = true
-			if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-				o.cols = w
-			}
+			o.tty, o.terminal = true, f
+			o.cols = o.width()
 		}
 		// As with other tools, COLUMNS asks for a width where no terminal has one.
 		if w, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && o.cols == 0 {
@@ -47,6 +46,18 @@ func openOutput(s Streams, path string) (*output, error) {
 		return nil, e
 	}
 	return &output{Writer: bufio.NewWriter(f), name: path, file: f}, nil
+}
+
+// width is the columns of the terminal now.
+func (o *output) width() int {
+	if o.terminal == nil {
+		return o.cols
+	}
+	w, _, err := term.GetSize(int(o.terminal.Fd()))
+	if err != nil {
+		return 0
+	}
+	return w
 }
 
 // commit flushes, and gives a file its name.

@@ -9,10 +9,10 @@ import (
 // ip4 reads an IPv4 header (RFC 791 section 3.1).
 func (w *writer) ip4() {
 	left := w.left()
-	w.here("ip4")
 	if w.p.hook.packetPointers() {
-		w.plain4()
 		w.here("ip4_any")
+	} else {
+		w.here("ip4")
 	}
 	w.need(20, "undecodable")
 	w.load(asm.R1, 0, asm.Byte)
@@ -80,6 +80,7 @@ func (w *writer) ip4() {
 // plain4 is the short way for nearly every packet: IPv4 without options, not a
 // fragment, with UDP or TCP ports. Anything else goes the long way.
 func (w *writer) plain4() {
+	w.here("ip4")
 	w.need(24, "ip4_any")
 	w.load(asm.R1, 0, asm.Byte)
 	w.load(asm.R2, 6, asm.Half)
@@ -91,18 +92,17 @@ func (w *writer) plain4() {
 		asm.JNE.Imm(asm.R2, 0, "ip4_any"),
 		host(asm.R3),
 		asm.JLT.Imm(asm.R3, 24, "ip4_any"),
-		asm.JEq.Imm(proto, protoUDP, "plain_udp"),
-		asm.JNE.Imm(proto, protoTCP, "ip4_any"),
+		// UDP or TCP, told without a branch that packets could take either way.
+		asm.Mov.Reg(asm.R1, proto),
+		asm.Xor.Imm(asm.R1, protoUDP),
+		asm.Mov.Reg(asm.R2, proto),
+		asm.Xor.Imm(asm.R2, protoTCP),
+		asm.Mul.Reg(asm.R1, asm.R2),
+		asm.JNE.Imm(asm.R1, 0, "ip4_any"),
 		asm.Add.Imm(at, 20),
-		asm.Mov.Imm(proto, 0),
+		asm.And.Imm(proto, 1), // UDP is 17, TCP 6
+		asm.LSh.Imm(proto, 16),
 	)
-	w.jump("ports_here")
-	w.here("plain_udp")
-	w.add(
-		asm.Add.Imm(at, 20),
-		asm.Mov.Imm(proto, tableUDP),
-	)
-	w.jump("ports_here")
 }
 
 // ip6 reads an IPv6 header (RFC 8200 section 3).
@@ -173,7 +173,7 @@ func (w *writer) transport() {
 	)
 }
 
-// ports finds the slot of two ports; proto is the offset of the table.
+// ports goes to the ports of UDP or TCP; proto becomes the offset of the table.
 func (w *writer) ports() {
 	w.here("tcp")
 	w.add(asm.Mov.Imm(proto, 0))
@@ -183,9 +183,17 @@ func (w *writer) ports() {
 	w.here("ports")
 	w.add(asm.JLT.Imm(w.left(), 4, "short"))
 	w.need(4, "short")
+	w.jump("ports_here")
+}
+
+// slot tells which slot two ports have.
+func (w *writer) slot() {
 	w.here("ports_here")
 	w.load(asm.R2, 0, asm.Half) // source port
 	w.load(asm.R3, 2, asm.Half) // destination port
+	// No branch decides which port it is: traffic has both at random, and a
+	// branch that is foreseen wrongly costs as much as all of this. A port of no
+	// service has slot 0, whose rank is 0.
 	w.add(
 		asm.LoadMapValue(asm.R1, w.p.tableFD, 0),
 		asm.Add.Reg(asm.R1, proto),
@@ -194,47 +202,44 @@ func (w *writer) ports() {
 		asm.LoadMem(asm.R4, asm.R4, 0, asm.Byte),
 		asm.Add.Reg(asm.R1, asm.R2),
 		asm.LoadMem(asm.R5, asm.R1, 0, asm.Byte),
-		asm.JNE.Imm(asm.R5, 0, "source_known"),
-	)
-	w.here("to")
-	w.add(
-		asm.Mov.Reg(at, asm.R4),
-		asm.LSh.Imm(at, 1),
-		asm.Or.Imm(at, 1),
-	)
-	w.here("decided")
-	for _, from := range w.splitSlots() {
-		w.add(asm.JEq.Imm(asm.R4, int32(from), "split_"+strconv.Itoa(int(from))))
-	}
-	w.here("chosen")
-	w.add(
-		asm.LoadMem(asm.R0, fp, fragKind, asm.DWord),
-		asm.JNE.Imm(asm.R0, firstFragment, "count"),
-	)
-	w.jump("remember")
-
-	w.here("source_known")
-	w.add(
-		asm.JEq.Imm(asm.R4, 0, "from"),
 		asm.LoadMapValue(asm.R1, w.p.tableFD, tableRank),
 		asm.Mov.Reg(asm.R0, asm.R1),
 		asm.Add.Reg(asm.R0, asm.R4),
 		asm.LoadMem(asm.R0, asm.R0, 0, asm.Byte),
 		asm.Add.Reg(asm.R1, asm.R5),
 		asm.LoadMem(asm.R1, asm.R1, 0, asm.Byte),
-		asm.JLE.Reg(asm.R1, asm.R0, "to"),
-	)
-	w.here("from")
-	w.add(
-		asm.Mov.Reg(asm.R4, asm.R5),
-		asm.Mov.Reg(asm.R2, asm.R3), // the other side's port
+		asm.Sub.Reg(asm.R0, asm.R1),
+		asm.RSh.Imm(asm.R0, 63), // 1: from the source port
+		asm.Xor.Reg(asm.R5, asm.R4),
+		asm.Mov.Reg(asm.R1, asm.R0),
+		asm.Neg.Imm(asm.R1, 0),
+		asm.And.Reg(asm.R5, asm.R1),
+		asm.Xor.Reg(asm.R4, asm.R5),
+		asm.Xor.Imm(asm.R0, 1),
 		asm.Mov.Reg(at, asm.R4),
 		asm.LSh.Imm(at, 1),
+		asm.Or.Reg(at, asm.R0),
 	)
-	w.jump("decided")
+	for _, from := range w.splitSlots() {
+		w.add(asm.JEq.Imm(asm.R4, int32(from), "split_"+strconv.Itoa(int(from))))
+	}
+	w.here("chosen")
+	w.add(
+		asm.LoadMem(asm.R0, fp, fragKind, asm.DWord),
+		asm.JEq.Imm(asm.R0, firstFragment, "remember"),
+	)
+}
 
+// splits moves a packet on a port that is split by the other side's port.
+func (w *writer) splits() {
 	for _, from := range w.splitSlots() {
 		w.here("split_" + strconv.Itoa(int(from)))
+		other := w.next()
+		w.add(
+			asm.JSet.Imm(at, 1, other),
+			asm.Mov.Reg(asm.R2, asm.R3),
+		)
+		w.here(other)
 		w.add(host(asm.R2))
 		for _, s := range w.l.splits {
 			if s.from != from {
@@ -441,6 +446,7 @@ func (w *writer) fragments() {
 		asm.Mov.Imm(asm.R4, 0), // BPF_ANY
 		asm.FnMapUpdateElem.Call(),
 	)
+	w.jump("count")
 }
 
 // count adds the packet to counter number at.

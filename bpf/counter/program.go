@@ -36,9 +36,9 @@ import (
 //	transport:
 //	if UDP or TCP:
 //	    need 4, left >= 4                       // the ports are enough
-//	    dst = ports[proto][at[2:4]]; src = ports[proto][at[0:2]]
+//	    dst = ports[proto][at[2:4]]; src = ports[proto][at[0:2]]; 0 and rank 0 for a port of no service
 //	    slot, side, other = dst, to, source port
-//	    if src and (!dst or rank[src] > rank[dst]): slot, side, other = src, from, destination port
+//	    if rank[src] > rank[dst]: slot, side, other = src, from, destination port
 //	    if slot is split: slot = the split's, when other is one of its clients
 //	else if ICMP, ICMPv6: need 8; slot = service of the type, or other
 //	else if an extension header: skip it (10 at most, with tags); a fragment
@@ -146,15 +146,24 @@ type place struct {
 func emit(l *Layout, p place) asm.Instructions {
 	w := &writer{l: l, p: p}
 	w.start()
+	// What nearly every packet needs lies together, the rest behind it.
+	if p.hook.packetPointers() {
+		w.add(asm.JNE.Imm(asm.R1, w.raw(0x0800), "ether"))
+		w.plain4()
+	} else {
+		w.jump("ether")
+	}
+	w.slot()
+	w.count()
 	w.ether()
 	w.ip4()
 	w.ip6()
 	w.transport()
 	w.noPorts()
 	w.ports()
+	w.splits()
 	w.llc()
 	w.fragments()
-	w.count()
 	return w.ins
 }
 

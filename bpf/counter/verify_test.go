@@ -18,9 +18,9 @@ func TestVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range testPrograms {
-		verified(t, c.name, newRunner(t, l, c.hook, c.xdpFrags), 150_000)
+		verified(t, c.name, newRunner(t, l, c.hook, c.xdpFrags), 200_000)
 		// The filter costs what it is long, not a multiple of the counter.
-		verified(t, c.name+" behind provisioning", newFilterRunner(t, l, provisioning(t), c.hook, c.xdpFrags), 170_000)
+		verified(t, c.name+" behind provisioning", newFilterRunner(t, l, provisioning(t), c.hook, c.xdpFrags), 200_000)
 		verified(t, c.name+" behind complete provisioning", newFilterRunner(t, l, complete.Expr, c.hook, c.xdpFrags), 300_000)
 	}
 }

@@ -16,8 +16,9 @@ type prefix struct {
 	text   string
 	insns  []filter.Insn
 	length bool // it asks for the packet's length
+	window int  // of a socket filter: bytes that are copied at once
 	// again, if there is one, reads by a helper what packet pointers do not
-	// reach, and decides anew.
+	// reach, or what is no whole window, and decides anew.
 	again []filter.Insn
 }
 
@@ -44,6 +45,11 @@ func newPrefix(e *filter.Expr, h Hook, xdpFrags bool) (*prefix, error) {
 	}
 	x := &prefix{text: e.String(), length: filter.UsesLength(p)}
 	if !h.packetPointers() {
+		if x.again, err = filter.Translate(p, helper); err != nil {
+			return nil, refused(err)
+		}
+		helper.Window = filter.Window(p)
+		x.window = helper.Window
 		x.insns, err = filter.Translate(p, helper)
 		return x, refused(err)
 	}
@@ -74,10 +80,17 @@ func (w *writer) prefix() {
 		w.length()
 		w.add(asm.StoreMem(fp, int16(byPointer.LengthOffset()), asm.R0, asm.Word))
 	}
+	if f.window > 0 {
+		w.fill(f.window)
+	}
 	if f.again == nil {
 		w.filter("filter_", f.insns, "filtered")
 	} else {
-		w.filter("filter_", f.insns, "again")
+		short := "again"
+		if w.p.hook == Socket { // a helper has no reach
+			short = "filtered"
+		}
+		w.filter("filter_", f.insns, short)
 		if w.wanted("again") {
 			w.here("again")
 			w.filter("again_", f.again, "filtered")
@@ -89,6 +102,21 @@ func (w *writer) prefix() {
 	}
 	w.here("matched")
 	w.packet()
+}
+
+// fill copies the packet's first bytes; a packet with fewer is read call by call.
+func (w *writer) fill(n int) {
+	m := byHelper
+	m.Window = n
+	w.add(
+		asm.Mov.Reg(asm.R1, ctx),
+		asm.Mov.Imm(asm.R2, 0),
+		asm.Mov.Reg(asm.R3, fp),
+		asm.Add.Imm(asm.R3, int32(m.WindowOffset())),
+		asm.Mov.Imm(asm.R4, int32(n)),
+		asm.FnSkbLoadBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, "again"),
+	)
 }
 
 // wanted reports whether something jumps to label: the verifier refuses what

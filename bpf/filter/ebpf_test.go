@@ -158,11 +158,19 @@ func TestEBPF(t *testing.T) {
 			far++
 		}
 		byHelper, byPointer := must(Translate(live, copying)), must(Translate(live, pointers))
+		windowed := copying
+		if windowed.Window = Window(live); windowed.Window > MaxWindow || bounded && windowed.Window > reach {
+			t.Fatalf("%s: a window of %d bytes, %d may be read", x.text, windowed.Window, reach)
+		}
+		byWindow := must(Translate(live, windowed))
 		// The entry of each, as the counter makes it.
 		length := func(m Machine) Insn {
 			return Insn{Kind: InsnStore, Dst: frameRegister, Src: 3, Size: 4, Off: m.LengthOffset()}
 		}
 		byHelper = entry(byHelper, length(copying), aluReg("=", 7, 5).in64())
+		fill := []Insn{aluReg("=", 1, 5).in64(), alu("=", 2, 0).in64(), aluReg("=", 3, frameRegister).in64(),
+			alu("+=", 3, uint32(windowed.WindowOffset())).in64(), alu("=", 4, uint32(windowed.Window)).in64(), {Kind: InsnCall, Imm: loadBytes}}
+		byWindow = entry(byWindow, append([]Insn{length(copying), aluReg("=", 7, 5).in64()}, fill...)...)
 		byPointer = entry(byPointer, length(pointers), aluReg("=", 6, 1).in64(), aluReg("=", 8, 2).in64(), aluReg("=", 7, 5).in64())
 		for _, f := range all {
 			if got, want := runEBPF(t, x.text, list, f.data, f.wireLen, beside{}), execute(p, f.data, f.wireLen, beside{}); got != want {
@@ -176,6 +184,11 @@ func TestEBPF(t *testing.T) {
 				}
 				if got := runEBPF(t, x.text, byPointer, f.data, f.wireLen, meta); got != want {
 					t.Fatalf("%s, pointers: got %d, want %d on % x\n%s", x.text, got, want, f.data, Listing(live))
+				}
+				if len(f.data) >= windowed.Window {
+					if got := runEBPF(t, x.text, byWindow, f.data, f.wireLen, meta); got != want {
+						t.Fatalf("%s, window of %d: got %d, want %d on % x\n%s", x.text, windowed.Window, got, want, f.data, Listing(live))
+					}
 				}
 				// What lies beyond the reach is not read.
 				if bounded && len(f.data) > reach {

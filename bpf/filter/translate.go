@@ -50,17 +50,24 @@ type Machine struct {
 	// SKB says that the context is a struct __sk_buff, which has the tag that
 	// is beside the packet.
 	SKB bool
-	// Frame is an offset from r10: the MachineFrame bytes below it are the
-	// program's.
+	// Window is how many of the packet's first bytes the caller has copied to
+	// WindowOffset from r10: they are read there, without a call. Its place is 2
+	// beyond a multiple of 4, so that what follows an Ethernet header is aligned.
+	Window int
+	// Frame is an offset from r10: the 72 bytes below it, and below them the
+	// window, are the program's.
 	Frame int
 }
 
-// MachineFrame is how many bytes of stack a translated program uses at most.
-const MachineFrame = 4 * (cells + 2)
+// MaxWindow bounds Window's result.
+const MaxWindow = 96
 
 // LengthOffset is where, from r10, a program that UsesLength finds the length
 // of the packet: four bytes that its caller has stored.
 func (m Machine) LengthOffset() int { return m.Frame - 4*(cells+1) }
+
+// WindowOffset is where, from r10, the window begins.
+func (m Machine) WindowOffset() int { return m.copied() - (m.Window+9)&^7 + 2 }
 
 func (m Machine) cell(k uint32) int { return m.Frame - 4*(int(k)+1) }
 func (m Machine) copied() int       { return m.Frame - 4*(cells+2) }
@@ -116,6 +123,32 @@ func Reach(p []bpf.RawInstruction) (int, bool) {
 		}
 	}
 	return most, true
+}
+
+// usualHeaders are the lengths of IP headers that have a short way into a
+// window: IPv4 without options, IPv6.
+var usualHeaders = [...]uint32{20, 40}
+
+// Window is how many of a packet's first bytes a program usually reads, at
+// most MaxWindow.
+func Window(p []bpf.RawInstruction) int {
+	most := 0
+	for _, in := range p {
+		end := 0
+		switch {
+		case in.Op == opLoadXHeader:
+			end = int(min(in.K, MaxWindow)) + 1
+		case isMetadata(in):
+		case in.Op&0xe7 == opAbsolute:
+			end = int(min(in.K, MaxWindow)) + loadSize(in)
+		case in.Op&0xe7 == opIndirect:
+			end = int(usualHeaders[1]) + int(min(in.K, MaxWindow)) + loadSize(in)
+		}
+		if end <= MaxWindow {
+			most = max(most, end)
+		}
+	}
+	return most
 }
 
 func isMetadata(in bpf.RawInstruction) bool {
@@ -302,8 +335,7 @@ func (t *translator) bytes(dst uint8, indirect bool, off uint32, size int) {
 		t.add(Insn{Kind: InsnJump, To: reject})
 		return
 	case t.m.Helper != 0:
-		t.copy(indirect, off, size)
-		t.add(Insn{Kind: InsnLoad, Dst: dst, Src: frameRegister, Size: size, Off: t.m.copied()})
+		t.window(dst, indirect, off, size)
 	case indirect:
 		// The sum must stay where the verifier follows it.
 		t.add(jumpIf(">", t.m.X, uint32(farthest-end), reject), aluReg("=", scratch, t.m.X).in64(), aluReg("+=", scratch, t.m.Start).in64(),
@@ -325,14 +357,37 @@ func (t *translator) beyond() Insn {
 	return Insn{Kind: InsnJump, Op: ">", Dst: scratch, Src: t.m.End, Reg: true, Wide: true, To: reject}
 }
 
-// copy has the helper copy from the packet to the frame.
-func (t *translator) copy(indirect bool, off uint32, size int) {
-	if indirect {
-		t.add(jumpIf(">", t.m.X, farthest, reject), aluReg("=", 2, t.m.X).in64(), alu("+=", 2, off).in64())
-	} else {
-		t.add(alu("=", 2, off).in64())
+// window loads from the window what is in it, and else by the helper.
+func (t *translator) window(dst uint8, indirect bool, off uint32, size int) {
+	inside := func(off uint32) (Insn, bool) {
+		at := t.m.WindowOffset() + int(off)
+		return Insn{Kind: InsnLoad, Dst: dst, Src: frameRegister, Size: size, Off: at}, int(off)+size <= t.m.Window && at%size == 0
 	}
-	t.add(aluReg("=", 1, t.m.Context).in64(), aluReg("=", 3, frameRegister).in64(), alu("+=", 3, uint32(t.m.copied())).in64(),
+	if !indirect {
+		if load, ok := inside(off); ok {
+			t.add(load)
+			return
+		}
+	}
+	code := append(t.copy(indirect, off, size), Insn{Kind: InsnLoad, Dst: dst, Src: frameRegister, Size: size, Off: t.m.copied()})
+	if indirect {
+		for _, h := range usualHeaders {
+			if load, ok := inside(h + off); ok {
+				code = append([]Insn{jumpIf("!=", t.m.X, h, skip(2)), load, {Kind: InsnJump, To: skip(len(code))}}, code...)
+			}
+		}
+	}
+	t.add(code...)
+}
+
+// copy has the helper copy from the packet to the frame.
+func (t *translator) copy(indirect bool, off uint32, size int) (code []Insn) {
+	if indirect {
+		code = append(code, jumpIf(">", t.m.X, farthest, reject), aluReg("=", 2, t.m.X).in64(), alu("+=", 2, off).in64())
+	} else {
+		code = append(code, alu("=", 2, off).in64())
+	}
+	return append(code, aluReg("=", 1, t.m.Context).in64(), aluReg("=", 3, frameRegister).in64(), alu("+=", 3, uint32(t.m.copied())).in64(),
 		alu("=", 4, uint32(size)).in64(), Insn{Kind: InsnCall, Imm: t.m.Helper}, jumpIf("!=", scratch, 0, reject).in64())
 }
 

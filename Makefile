@@ -2,7 +2,7 @@
 GO ?= go
 T  ?= 30s
 
-.PHONY: all build test check fmt-check vet lint cross fuzz bench bench-count bench-live golden docs lab filter-truth
+.PHONY: all build test check fmt-check vet lint cross fuzz bench bench-count bench-follow bench-live golden docs lab filter-truth
 
 all: check
 
@@ -51,6 +51,11 @@ bench:
 # and behind a filter, by test runs; and next to nftables counters, in a flood.
 bench-count:
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench 'BenchmarkProgram|BenchmarkFlood' -benchtime 1x ./bpf/counter
+
+# What the kernel filter that learns ports adds to a packet, as root: next to an
+# empty program, and next to the classic filter of the same phase.
+bench-follow:
+	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchtime 1x ./bpf/follow
 
 # Live capture next to tcpdump, half a million packets a second over veth, as
 # root: processor time of the receivers and what they lost.

@@ -2,6 +2,7 @@ package follow
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/pxescope/pxescope/classify/catalog"
@@ -20,7 +21,8 @@ type Config struct {
 	TFTPFor, RPCFor time.Duration
 	// Entries of the tables; the least recently used goes. 0: 16384 TFTP
 	// clients, 4096 RPC servers' ports, 4096 portmap calls, 8192 fragmented
-	// datagrams.
+	// datagrams, and at least 256 for each processor, which keeps up to 128 free
+	// ones for itself.
 	Clients, Servers, Calls, Fragments uint32
 
 	told bool // the clock is set by a test
@@ -35,6 +37,7 @@ const (
 	defaultServers   = 4096
 	defaultCalls     = 4096
 	defaultFragments = 8192
+	perProcessor     = 256
 )
 
 func (c Config) complete() (Config, error) {
@@ -61,7 +64,7 @@ func (c Config) complete() (Config, error) {
 		or uint32
 	}{{&c.Clients, defaultClients}, {&c.Servers, defaultServers}, {&c.Calls, defaultCalls}, {&c.Fragments, defaultFragments}} {
 		if *d.at == 0 {
-			*d.at = d.or
+			*d.at = max(d.or, perProcessor*uint32(runtime.NumCPU()))
 		}
 	}
 	return c, nil

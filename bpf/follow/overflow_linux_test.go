@@ -60,13 +60,13 @@ func TestOverflow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := entries(t, r.clients)
-	t.Logf("%d clients in the table of %d; %+v", n, defaultClients, s)
-	if n > defaultClients || n < defaultClients/2 {
-		t.Errorf("got %d clients, want at most %d and most of them", n, defaultClients)
+	n, room := entries(t, r.clients), int(r.config.Clients)
+	t.Logf("%d clients in the table of %d; %+v", n, room, s)
+	if n > room || n < room/2 {
+		t.Errorf("got %d clients, want at most %d and most of them", n, room)
 	}
-	if s.TFTP < requests || s.Evicted < requests-defaultClients {
-		t.Errorf("got %d learnt, %d evicted, want %d and %d at least", s.TFTP, s.Evicted, requests, requests-defaultClients)
+	if s.TFTP < requests || s.Evicted < uint64(requests-room) {
+		t.Errorf("got %d learnt, %d evicted, want %d and %d at least", s.TFTP, s.Evicted, requests, requests-room)
 	}
 
 	for i := range requests {
@@ -75,8 +75,8 @@ func TestOverflow(t *testing.T) {
 			t.Fatalf("datagram %d: got a fragment dropped", i)
 		}
 	}
-	if n := entries(t, r.frags); n > defaultFragments {
-		t.Errorf("got %d datagrams, want %d at most", n, defaultFragments)
+	if n := entries(t, r.frags); n > int(r.config.Fragments) {
+		t.Errorf("got %d datagrams, want %d at most", n, r.config.Fragments)
 	}
 }
 

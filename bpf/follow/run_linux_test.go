@@ -140,7 +140,7 @@ func TestCaptures(t *testing.T) {
 				t.Errorf("got counters %+v, want %+v", got, want)
 			}
 			t.Logf("%d frames of %d files, %d dropped, %d wrong; %+v", frames, len(files), dropped, wrong, got)
-			if frames < 1000 || dropped == 0 {
+			if frames < 1000 || phase != "" && dropped == 0 {
 				t.Errorf("got %d frames, %d dropped: nothing was tested", frames, dropped)
 			}
 		})

@@ -19,7 +19,7 @@ func (q *quality) recordedFilter(i *interfaceSum) *limit {
 	}
 	return &limit{
 		gate: "filtered", severity: "note", hides: true,
-		detail: fmt.Sprintf("%s was captured with the filter %q: what it leaves out is unknown, not missing", q.ifaceName(i.iface), filter),
+		detail: fmt.Sprintf("%s was captured with the filter %q: what it leaves out is unknown, not missing", q.ifaceName(i.iface), shown(filter)),
 		doubts: func(f *finding.Finding) doubt {
 			if !f.Rule.Absence || f.Iface != i.iface {
 				return noDoubt
@@ -36,6 +36,16 @@ func (q *quality) recordedFilter(i *interfaceSum) *limit {
 			return d
 		},
 	}
+}
+
+// shown is a filter as far as anybody reads it: that of all services of a phase
+// has thousands of letters.
+func shown(filter string) string {
+	const most = 160
+	if r := []rune(filter); len(r) > most {
+		return string(r[:most]) + "..."
+	}
+	return filter
 }
 
 // portFilter is CQ-FILTER by what the packets show: that many, and all of one

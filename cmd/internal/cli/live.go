@@ -258,7 +258,6 @@ func liveError(err error, ifaces []string) error {
 		e.status = ExitPermission
 		var missing *privilege.Error
 		if errors.As(privilege.Explain(err, strings.Join(append([]string{"live"}, ifaces...), " "), privilege.NetRaw, privilege.NetAdmin, privilege.BPF), &missing) {
-			e.err = missing
 			e.hint = missing.Hint
 		}
 	case errors.Is(err, live.ErrNoInterface), errors.Is(err, live.ErrUnsupported):

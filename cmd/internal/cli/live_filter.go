@@ -62,7 +62,9 @@ func (o *liveOptions) kernel(only *filter.Expr, opt classify.Options) (k kernelF
 	k.Classic, k.Text, k.what, k.only = compiler(f.Expr, o.snapLen), f.Text, o.place.phase+", classic", nil
 	var lost []string
 	for _, c := range f.Caveats {
-		lost = append(lost, c.Text)
+		if c.ID == "rpc-tcp" || c.ID == "tunnels" { // the others say what passes besides
+			lost = append(lost, c.Text)
+		}
 	}
 	k.loses = "the kernel filter keeps no state"
 	if why != nil {

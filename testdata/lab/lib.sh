@@ -335,10 +335,12 @@ EXPORT { Export_Id = 1; Path = /srv/nfs; Pseudo = /nfs; Access_Type = RO; Squash
 EXPORT { Export_Id = 2; Path = /srv/denied; Pseudo = /denied; Access_Type = NONE; SecType = sys; FSAL { Name = VFS; } }
 CONF
   # Joins rpcbind's /run: it registers there through a socket.
-  daemon "$1" nsenter -t "$rpcbind_pid" -m ganesha.nfsd -F -f /srv/state/ganesha.conf -L /srv/state/ganesha.log \
+  daemon "$1" nsenter -t "$rpcbind_pid" -m -r ganesha.nfsd -F -f /srv/state/ganesha.conf -L /srv/state/ganesha.log \
     -N NIV_EVENT -p /run/ganesha/pid
   export nfs_pid=$last
-  until_ok 30 log_says "$SRV/state/ganesha.log" 'NFS SERVER INITIALIZED' || die "ganesha: $(tail -3 "$SRV/state/ganesha.log")"
+  until_ok 30 log_says "$SRV/state/ganesha.log" 'NFS SERVER INITIALIZED' || die "ganesha: $(tail -3 "$SRV/state/ganesha.log" "$lastlog")"
+  ! log_says "$SRV/state/ganesha.log" 'Could not create export' ||
+    die "ganesha cannot export $SRV/nfs; a file system in memory has no handles: set TMPDIR to a directory on disk"
 }
 
 rpcbind() { # HOST

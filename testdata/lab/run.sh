@@ -39,7 +39,8 @@ done
 # The longest first: lanes end together.
 mapfile -t names < <(for n in "${names[@]}"; do echo "$(head_of takes "$n" | head -1) $n"; done | sort -rn | cut -d' ' -f2)
 
-work=$(mktemp -d /tmp/pxescope-lab.XXXXXX) || exit 1
+# Not in /tmp, which may be in memory: a file system of that kind exports no NFS.
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/pxescope-lab.XXXXXX") || exit 1
 declare -A job_name=() job_dir=() job_start=()
 failed=0 policy=''
 

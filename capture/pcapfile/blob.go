@@ -34,13 +34,14 @@ type root struct {
 // A stream is an opened blob.
 type stream struct {
 	*bufio.Reader
+	ahead *readAhead // what the bufio.Reader reads, if it is one
 	close func()
 }
 
 const streamBuffer = 32 << 10
 
 func newStream(r io.Reader, close func()) *stream {
-	return &stream{bufio.NewReaderSize(r, streamBuffer), close}
+	return &stream{Reader: bufio.NewReaderSize(r, streamBuffer), close: close}
 }
 
 // open opens b at its start.
@@ -120,14 +121,16 @@ func (s *stream) unpack(k kind, rt *root, wait bool) *stream {
 // lasts. finish runs in the goroutine, closed when the stream is closed; with
 // wait, after the goroutine has ended.
 func (rt *root) ahead(open func() (io.Reader, error), finish, closed func(), wait bool) *stream {
-	a := newReadAhead(func() (io.Reader, error) {
+	a := newReadAhead(aheadSize, func() (io.Reader, error) {
 		r, err := open()
 		return &metered{r, &rt.allow}, err
 	}, finish)
-	return newStream(a, func() {
+	s := newStream(a, func() {
 		a.Close(wait)
 		closed()
 	})
+	s.ahead = a
+	return s
 }
 
 // metered accounts for what is decompressed.

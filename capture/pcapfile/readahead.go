@@ -8,34 +8,43 @@ import (
 )
 
 // A readAhead reads src in a goroutine of its own, a bounded number of chunks
-// ahead, so that decompressing and parsing overlap.
+// ahead, so that decompressing, or copying out of the page cache, and parsing
+// overlap. Chunks change hands, they are not copied: see exchange.
 type readAhead struct {
+	size    int // bytes per chunk
 	full    chan chunk
 	free    chan []byte
 	stop    chan struct{}
 	done    chan struct{} // closed when the goroutine has ended
 	closing sync.Once
-	cur     []byte // unread part of buf
-	buf     []byte
+	buf     []byte // of the present chunk, with room in front
+	lo, hi  int    // its unread part
 	err     error
 }
 
+// A chunk is a buffer whose bytes from frontRoom to end were read.
 type chunk struct {
-	b   []byte
+	buf []byte
+	end int
 	err error
 }
 
 const (
 	aheadChunks = 3
-	aheadSize   = 128 << 10 // bytes per chunk
+	// aheadSize is for decompression, of which each chunk takes long.
+	aheadSize = 128 << 10
+	// frontRoom is kept free before each chunk for the part of a record that
+	// the chunk before ended with.
+	frontRoom = 16 << 10
 )
 
 var errStopped = errors.New("reading was stopped")
 
 // newReadAhead starts reading what open returns; finish runs when the
 // goroutine ends.
-func newReadAhead(open func() (io.Reader, error), finish func()) *readAhead {
+func newReadAhead(size int, open func() (io.Reader, error), finish func()) *readAhead {
 	a := &readAhead{
+		size: size,
 		full: make(chan chunk, aheadChunks),
 		free: make(chan []byte, aheadChunks),
 		stop: make(chan struct{}),
@@ -56,10 +65,10 @@ func newReadAhead(open func() (io.Reader, error), finish func()) *readAhead {
 // input must cost its input only.
 func (a *readAhead) run(open func() (io.Reader, error)) {
 	var b []byte
-	n := 0
+	n := frontRoom
 	defer func() {
 		if v := recover(); v != nil {
-			a.send(chunk{b[:n], fmt.Errorf("decompressor: %v", v)})
+			a.send(chunk{b, n, fmt.Errorf("decompressor: %v", v)})
 		}
 	}()
 	src, err := open()
@@ -70,9 +79,9 @@ func (a *readAhead) run(open func() (io.Reader, error)) {
 			return
 		}
 		if b == nil {
-			b = make([]byte, aheadSize)
+			b = make([]byte, frontRoom+a.size)
 		}
-		n = 0
+		n = frontRoom
 		for n < len(b) && err == nil {
 			var m int
 			m, err = src.Read(b[n:])
@@ -83,7 +92,7 @@ func (a *readAhead) run(open func() (io.Reader, error)) {
 				err = io.ErrNoProgress
 			}
 		}
-		if !a.send(chunk{b[:n], err}) || err != nil {
+		if !a.send(chunk{b, n, err}) || err != nil {
 			return
 		}
 	}
@@ -98,25 +107,50 @@ func (a *readAhead) send(c chunk) bool {
 	}
 }
 
-func (a *readAhead) Read(p []byte) (int, error) {
-	for len(a.cur) == 0 {
+// next waits for the next chunk and gives the one before back, after tail, which
+// may lie in that, was copied in front of the new bytes. An error leaves both as
+// they are: nobody writes into them any more.
+func (a *readAhead) next(tail []byte) error {
+	if a.err != nil {
+		return a.err
+	}
+	select {
+	case c := <-a.full:
+		copy(c.buf[frontRoom-len(tail):], tail)
 		if a.buf != nil {
-			a.free <- a.buf[:cap(a.buf)]
-			a.buf = nil
+			a.free <- a.buf
 		}
-		if a.err != nil {
-			return 0, a.err
-		}
-		select {
-		case c := <-a.full:
-			a.cur, a.buf, a.err = c.b, c.b, c.err
-		case <-a.stop:
-			return 0, errStopped
+		a.buf, a.lo, a.hi, a.err = c.buf, frontRoom, c.end, c.err
+		return nil
+	case <-a.stop:
+		return errStopped
+	}
+}
+
+func (a *readAhead) Read(p []byte) (int, error) {
+	for a.lo == a.hi {
+		if err := a.next(nil); err != nil {
+			return 0, err
 		}
 	}
-	n := copy(p, a.cur)
-	a.cur = a.cur[n:]
+	n := copy(p, a.buf[a.lo:a.hi])
+	a.lo += n
 	return n, nil
+}
+
+// exchange returns a buffer in which, from lo to hi, tail is followed by the
+// next bytes, if any; err is what ends the stream behind them. It is valid until
+// the next call. tail may lie in the buffer before, and must not be longer than
+// frontRoom.
+func (a *readAhead) exchange(tail []byte) (buf []byte, lo, hi int, err error) {
+	if a.lo < a.hi { // Read left a part of a chunk, and tail is elsewhere
+		copy(a.buf[a.lo-len(tail):], tail)
+	} else if err := a.next(tail); err != nil {
+		return nil, 0, 0, err
+	}
+	lo, hi = a.lo-len(tail), a.hi
+	a.lo = a.hi
+	return a.buf, lo, hi, a.err
 }
 
 // Close stops the goroutine. With wait, it has ended when Close returns:

@@ -1,6 +1,7 @@
 package pcapfile
 
 import (
+	"bufio"
 	"io"
 	"math"
 	"math/bits"
@@ -18,7 +19,14 @@ const maxTime = 1 << 62
 
 // A Reader reads one uncompressed pcap, pcapng or snoop stream.
 type Reader struct {
-	src  io.Reader
+	src io.Reader
+	// ahead, when it is set, yields the stream in buffers that take the place of
+	// buf, once under has no bytes of before.
+	ahead *readAhead
+	under *bufio.Reader // nil: nothing is in between
+
+	own  []byte // the buffer that is the Reader's
+	lent bool   // buf is ahead's
 	buf  []byte
 	off  int   // start of the unread bytes in buf
 	end  int   // their end
@@ -72,7 +80,10 @@ func NewReader(r io.Reader) (*Reader, error) {
 
 // newReader returns an *Error that wraps ErrUnreadable or the cause.
 func newReader(src io.Reader, name string, file int, l Limits, buf []byte) (*Reader, *Error) {
-	r := &Reader{src: src, buf: buf, name: name, file: file, limit: l.Record, first: math.MaxInt64, last: math.MinInt64}
+	r := &Reader{src: src, own: buf, buf: buf, name: name, file: file, limit: l.Record, first: math.MaxInt64, last: math.MinInt64}
+	if s, ok := src.(*stream); ok {
+		r.ahead, r.under = s.ahead, s.Reader
+	}
 	r.fill(len(snoopMagic)) // no more: a pipe may have sent only the header
 	head := r.buf[:min(r.end, sniffLen)]
 	var err error
@@ -140,6 +151,13 @@ func (r *Reader) fill(n int) bool {
 		if r.err != nil {
 			return false
 		}
+		if r.ahead != nil {
+			if r.end-r.off <= frontRoom && (r.under == nil || r.under.Buffered() == 0) {
+				r.exchange()
+				continue
+			}
+			r.takeOwn()
+		}
 		if r.off > 0 && r.off+n > len(r.buf) {
 			copy(r.buf, r.buf[r.off:r.end])
 			r.base += int64(r.off)
@@ -148,6 +166,7 @@ func (r *Reader) fill(n int) bool {
 		}
 		if r.end == len(r.buf) {
 			r.buf = append(r.buf, make([]byte, len(r.buf))...)
+			r.own = r.buf
 		}
 		m, err := r.src.Read(r.buf[r.end:])
 		r.end += m
@@ -159,6 +178,41 @@ func (r *Reader) fill(n int) bool {
 		}
 	}
 	return true
+}
+
+// exchange takes the next buffer of ahead for the one that is used up; the rest
+// of it comes along.
+func (r *Reader) exchange() {
+	buf, lo, hi, err := r.ahead.exchange(r.buf[r.off:r.end])
+	r.err = err
+	if buf == nil {
+		return
+	}
+	r.base += int64(r.off - lo)
+	r.buf, r.off, r.end, r.lent = buf, lo, hi, true
+}
+
+// takeOwn goes back to the Reader's own buffer, for a record that is longer than
+// what fits in front of the next chunk.
+func (r *Reader) takeOwn() {
+	if !r.lent {
+		return
+	}
+	if len(r.own) < r.end-r.off {
+		r.own = make([]byte, 2*(r.end-r.off))
+	}
+	n := copy(r.own, r.buf[r.off:r.end])
+	r.base += int64(r.off)
+	r.buf, r.off, r.end, r.lent = r.own, 0, n, false
+}
+
+// readAhead has a goroutine read the rest of the stream, size bytes at a time.
+// The result stops it.
+func (r *Reader) readAhead(size int) (stop func()) {
+	src := r.src
+	a := newReadAhead(size, func() (io.Reader, error) { return src, nil }, func() {})
+	r.src, r.ahead, r.under = a, a, nil
+	return func() { a.Close(true) }
 }
 
 // skip passes over n bytes without keeping them.

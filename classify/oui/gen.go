@@ -1,13 +1,11 @@
 //go:build ignore
 
-// Gen writes table.flate from IEEE's listings as Debian's package ieee-data
+// Gen writes table.bin from IEEE's listings as Debian's package ieee-data
 // installs them. Run it through go generate; -dir names another place.
 package main
 
 import (
-	"bytes"
 	"cmp"
-	"compress/flate"
 	"encoding/binary"
 	"encoding/csv"
 	"flag"
@@ -39,18 +37,11 @@ func main() {
 		}
 	}
 	raw := encode(blocks)
-	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, flate.BestCompression)
-	if err != nil {
+	if err := os.WriteFile("table.bin", raw, 0o644); err != nil {
 		log.Fatal(err)
 	}
-	w.Write(raw)
-	w.Close()
-	if err := os.WriteFile("table.flate", out.Bytes(), 0o644); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("%d blocks of 36, %d of 28, %d of 24 bits: %d bytes, %d compressed\n",
-		len(blocks[36]), len(blocks[28]), len(blocks[24]), len(raw), out.Len())
+	fmt.Printf("%d blocks of 36, %d of 28, %d of 24 bits: %d bytes\n",
+		len(blocks[36]), len(blocks[28]), len(blocks[24]), len(raw))
 }
 
 func read(path string, blocks map[int][]block) error {
@@ -119,22 +110,27 @@ func encode(blocks map[int][]block) []byte {
 	if len(names) > 1<<16 {
 		log.Fatalf("%d names: the index has 16 bits", len(names))
 	}
-	out := binary.AppendUvarint(nil, uint64(len(names)))
+	out := binary.BigEndian.AppendUint32(nil, uint32(len(names)))
+	start := 0
 	for i, n := range names {
 		index[n] = uint64(i)
-		out = append(append(out, n...), '\n')
+		out = binary.BigEndian.AppendUint32(out, uint32(start))
+		start += len(n)
+	}
+	out = binary.BigEndian.AppendUint32(out, uint32(start))
+	for _, n := range names {
+		out = append(out, n...)
 	}
 	for _, bits := range []int{36, 28, 24} {
 		bs := blocks[bits]
 		slices.SortStableFunc(bs, func(a, b block) int { return cmp.Compare(a.prefix, b.prefix) })
 		// The listing has a few prefixes twice: the first stands.
 		bs = slices.CompactFunc(bs, func(a, b block) bool { return a.prefix == b.prefix })
-		out = binary.AppendUvarint(out, uint64(len(bs)))
-		// A column each: neighbours of one kind compress better.
-		var last uint64
+		out = binary.BigEndian.AppendUint32(out, uint32(len(bs)))
 		for _, b := range bs {
-			out = binary.AppendUvarint(out, b.prefix-last)
-			last = b.prefix
+			for i := (bits+7)/8 - 1; i >= 0; i-- {
+				out = append(out, byte(b.prefix>>(8*i)))
+			}
 		}
 		for _, b := range bs {
 			out = binary.BigEndian.AppendUint16(out, uint16(index[b.name]))

@@ -1,17 +1,16 @@
 // Package oui names the maker of a network card by its Ethernet address.
 //
 // The table is IEEE's public listing of MA-L, MA-M, MA-S and IAB assignments,
-// with the legal forms of the names left out. It is decoded on the first look-up
-// that needs it, so a program that never asks pays nothing.
+// with the legal forms of the names left out. It is searched where it lies in the
+// program, so that it takes no memory and no time at the start.
 package oui
 
 import (
 	"bytes"
-	"compress/flate"
-	_ "embed" // table.flate
+	_ "embed" // table.bin
 	"encoding/binary"
-	"io"
-	"slices"
+	"errors"
+	"sort"
 	"sync"
 
 	"github.com/pxescope/pxescope/classify/wire"
@@ -19,8 +18,8 @@ import (
 
 //go:generate go run gen.go
 
-//go:embed table.flate
-var packed []byte
+//go:embed table.bin
+var embedded string
 
 // virtual are prefixes of virtual machines and containers: what the registry
 // says of them, if anything, does not tell what they are.
@@ -59,7 +58,7 @@ func Vendor(mac wire.MAC) string {
 	if mac[0]&2 != 0 {
 		return LocallyAdministered
 	}
-	return decoded().vendor(mac)
+	return whole().vendor(mac)
 }
 
 // Virtual reports whether mac belongs to a virtual machine, a container or
@@ -73,26 +72,69 @@ func Virtual(mac wire.MAC) bool {
 	return false
 }
 
-// A table holds the blocks of each size: 36, 28 and 24 bits.
-type table [3]struct {
-	prefixes []uint64 // ascending, the leading bits of the address
-	names    []string
+// A table is what gen.go writes, all numbers in network order: the number of
+// names, where each starts, where the last ends, and the names; then for each
+// block size the number of blocks, their prefixes, ascending, in as few bytes as
+// hold them, and the index of each one's name in 16 bits.
+type table struct {
+	starts string // 4 bytes each, one more than there are names
+	text   string
+	blocks [3]blocks
+}
+
+// blocks are those of one size.
+type blocks struct {
+	bits     uint // leading bits of the address
+	prefixes string
+	names    string
 }
 
 var blockBits = [3]uint{36, 28, 24}
 
+// wide is the number of bytes of a prefix.
+func (b *blocks) wide() int { return int(b.bits+7) / 8 }
+
+func (b *blocks) len() int { return len(b.names) / 2 }
+
+func (b *blocks) prefix(i int) uint64 {
+	return number(b.prefixes[i*b.wide() : (i+1)*b.wide()])
+}
+
+// number is one in network order.
+func number(s string) (n uint64) {
+	for i := range len(s) {
+		n = n<<8 | uint64(s[i])
+	}
+	return n
+}
+
+// name is the name of block i of b.
+func (t *table) name(b *blocks, i int) string {
+	k := 4 * int(number(b.names[2*i:2*i+2]))
+	if k+8 > len(t.starts) {
+		return ""
+	}
+	from, to := number(t.starts[k:k+4]), number(t.starts[k+4:k+8])
+	if from > to || to > uint64(len(t.text)) {
+		return ""
+	}
+	return t.text[from:to]
+}
+
 func (t *table) vendor(mac wire.MAC) string {
 	addr := uint64(binary.BigEndian.Uint32(mac[:]))<<16 | uint64(binary.BigEndian.Uint16(mac[4:]))
-	for i, bits := range blockBits {
-		if j, ok := slices.BinarySearch(t[i].prefixes, addr>>(48-bits)); ok {
-			return t[i].names[j]
+	for i := range t.blocks {
+		b := &t.blocks[i]
+		p := addr >> (48 - b.bits)
+		if j := sort.Search(b.len(), func(j int) bool { return b.prefix(j) >= p }); j < b.len() && b.prefix(j) == p {
+			return t.name(b, j)
 		}
 	}
 	return ""
 }
 
-var decoded = sync.OnceValue(func() *table {
-	t, err := decode(packed)
+var whole = sync.OnceValue(func() *table {
+	t, err := open(embedded)
 	if err != nil {
 		// The data is compiled in and a test reads all of it.
 		panic("oui: embedded table: " + err.Error())
@@ -100,52 +142,32 @@ var decoded = sync.OnceValue(func() *table {
 	return t
 })
 
-// decode reads what gen.go writes: a deflate stream of the number of names,
-// the names each ended by a newline, then for each block size the number of
-// blocks, the distance of each prefix from the one before it, and the index of
-// each name; numbers are uvarints, indices 16 bits in network order.
-func decode(packed []byte) (*table, error) {
-	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
-	if err != nil {
-		return nil, err
+var errLength = errors.New("its parts do not add up to its length")
+
+// open finds the parts of a table.
+func open(b string) (*table, error) {
+	ok := true
+	take := func(n uint64) string {
+		if n > uint64(len(b)) {
+			ok, n = false, uint64(len(b))
+		}
+		part := b[:n]
+		b = b[n:]
+		return part
 	}
-	r := bytes.NewBuffer(raw)
-	n, err := binary.ReadUvarint(r)
-	if err != nil {
-		return nil, err
+	t := &table{starts: take(4 * (number(take(4)) + 1))}
+	if len(t.starts) >= 4 {
+		t.text = take(number(t.starts[len(t.starts)-4:]))
 	}
-	names := make([]string, n)
-	for i := range names {
-		b, err := r.ReadBytes('\n')
-		if err != nil {
-			return nil, err
-		}
-		names[i] = string(b[:len(b)-1])
+	for i, bits := range blockBits {
+		n := number(take(4))
+		x := &t.blocks[i]
+		x.bits = bits
+		x.prefixes = take(n * uint64(x.wide()))
+		x.names = take(2 * n)
 	}
-	t := new(table)
-	for i := range t {
-		n, err := binary.ReadUvarint(r)
-		if err != nil {
-			return nil, err
-		}
-		b := &t[i]
-		b.prefixes, b.names = make([]uint64, n), make([]string, n)
-		var prefix uint64
-		for j := range b.prefixes {
-			d, err := binary.ReadUvarint(r)
-			if err != nil {
-				return nil, err
-			}
-			prefix += d
-			b.prefixes[j] = prefix
-		}
-		for j := range b.names {
-			k := r.Next(2)
-			if len(k) < 2 {
-				return nil, io.ErrUnexpectedEOF
-			}
-			b.names[j] = names[binary.BigEndian.Uint16(k)]
-		}
+	if !ok || len(b) != 0 {
+		return nil, errLength
 	}
 	return t, nil
 }

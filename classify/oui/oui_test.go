@@ -1,7 +1,6 @@
 package oui
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -54,35 +53,38 @@ func TestVirtual(t *testing.T) {
 
 // TestTable reads the whole embedded table: binary search needs its order.
 func TestTable(t *testing.T) {
-	tab, err := decode(packed)
+	tab, err := open(embedded)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, least := range []int{9000, 4000, 30000} {
-		b := tab[i]
-		if len(b.prefixes) < least || len(b.names) != len(b.prefixes) {
-			t.Errorf("%d-bit blocks: %d prefixes, %d names, want at least %d of each", blockBits[i], len(b.prefixes), len(b.names), least)
+		b := &tab.blocks[i]
+		if b.len() < least || len(b.prefixes) != b.len()*b.wide() {
+			t.Errorf("%d-bit blocks: %d of them, %d bytes of prefixes, want at least %d", b.bits, b.len(), len(b.prefixes), least)
 		}
-		if !slices.IsSorted(b.prefixes) {
-			t.Errorf("%d-bit blocks are not in order", blockBits[i])
-		}
-		for j, n := range b.names {
-			if n == "" || strings.TrimSpace(n) != n || len([]rune(n)) > 40 {
-				t.Errorf("%d-bit block %x has the name %q", blockBits[i], b.prefixes[j], n)
+		for j := range b.len() {
+			if j > 0 && b.prefix(j-1) >= b.prefix(j) {
+				t.Errorf("%d-bit blocks are not in order at %d", b.bits, j)
+			}
+			if n := tab.name(b, j); n == "" || strings.TrimSpace(n) != n || len([]rune(n)) > 40 {
+				t.Errorf("%d-bit block %x has the name %q", b.bits, b.prefix(j), n)
 			}
 		}
 	}
-	const most = 400 << 10
-	if len(packed) > most {
-		t.Errorf("the table has %d bytes, want at most %d", len(packed), most)
+	const most = 1 << 20
+	if len(embedded) > most {
+		t.Errorf("the table has %d bytes, want at most %d", len(embedded), most)
 	}
 }
 
-func TestDecodeDamage(t *testing.T) {
-	for n := 0; n < len(packed); n += len(packed)/97 + 1 {
-		if _, err := decode(packed[:n]); err == nil {
-			t.Errorf("decode of the first %d bytes: got no error", n)
+func TestOpenDamage(t *testing.T) {
+	for n := 0; n < len(embedded); n += len(embedded)/97 + 1 {
+		if _, err := open(embedded[:n]); err == nil {
+			t.Errorf("open of the first %d bytes: got no error", n)
 		}
+	}
+	if _, err := open(embedded + "x"); err == nil {
+		t.Error("open with a byte more: got no error")
 	}
 }
 

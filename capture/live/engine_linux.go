@@ -33,6 +33,10 @@ type rings struct {
 
 	missedAt time.Time // when the interfaces were asked for their drops
 
+	woke   time.Time // when the rings were waited for the last time
+	blocks int       // that were read since
+	looked time.Time // when else but packets was seen to
+
 	// Of Any.
 	byIndex map[int32]*device
 	last    *device
@@ -228,9 +232,28 @@ func (s *rings) turn(r *ring) error {
 		s.settled = false
 	}
 	if had {
-		return s.look(0)
+		s.blocks++
+		if time.Since(s.looked) > nap {
+			s.looked = time.Now()
+			return s.poll(0, true)
+		}
 	}
 	return nil
+}
+
+// nap is how long the rings are left alone at the most when blocks come fast:
+// waking up for each of them costs more than reading it.
+const nap = 5 * time.Millisecond
+
+// rest is until when the rings may be left alone: as long as it would take to
+// fill an eighth of one at the pace of the time since the last waiting.
+func (s *rings) rest(now time.Time) time.Duration {
+	took, blocks := now.Sub(s.woke), s.blocks
+	s.woke, s.blocks = now, 0
+	if blocks < 2 || s.o.Immediate {
+		return 0
+	}
+	return min(nap, took/time.Duration(blocks)*time.Duration(s.list[0].count/8))
 }
 
 // wait sleeps until there may be a packet. It returns the time of a tick when
@@ -250,22 +273,26 @@ func (s *rings) wait() (tick capture.Time, err error) {
 		return 0, io.EOF
 	case empty && sleep <= 0:
 		s.tickAt = now.Add(s.o.Tick)
-		return s.tickTime(now), s.look(0)
+		return s.tickTime(now), s.poll(0, true)
 	case !empty:
 		sleep = blockTimeout
 	}
-	return 0, s.look(sleep)
+	if alone := s.rest(now); alone > 0 {
+		return 0, s.poll(alone, false)
+	}
+	return 0, s.poll(sleep, true)
 }
 
-// look sleeps until something happens and sees to it, but for the packets.
-func (s *rings) look(sleep time.Duration) error {
+// poll sleeps until something happens and sees to it, but for the packets; what
+// the rings do is left out where they are to be left alone.
+func (s *rings) poll(sleep time.Duration, rings bool) error {
 	if s.stopping.Load() && !s.draining {
 		s.drain()
 	}
 	for i, r := range s.list {
 		fd := int32(r.fd)
-		if r.left > 0 {
-			fd = -1 // its packets wait for another ring's
+		if r.left > 0 || !rings {
+			fd = -1 // its packets wait, for another ring's or for more
 		}
 		s.polls[i+2].Fd, s.polls[i+2].Revents = fd, 0
 	}

@@ -24,16 +24,6 @@ func inNetNS(name string, do func() error) error {
 	return &Error{fmt.Errorf("network namespaces on %s: %w", runtime.GOOS, ErrUnsupported), ""}
 }
 
-// suggest says which interfaces there are when one is not.
-func suggest(name string) string {
-	ifs, _ := net.Interfaces()
-	var names []string
-	for _, i := range ifs {
-		names = append(names, i.Name)
-	}
-	return similar(name, names)
-}
-
 func devices(netns string) (list []Device, err error) {
 	err = inNetNS(netns, func() error {
 		list, err = libpcapDevices()

@@ -158,7 +158,7 @@ func explainPcap(name string, err error) error {
 		return &Error{fmt.Errorf("capture from %s: %w: %w", name, ErrPermission, err),
 			"run it with sudo; on macOS and FreeBSD reading /dev/bpf* is enough; on Linux CAP_NET_RAW: sudo setcap cap_net_raw,cap_net_admin=ep pxescope"}
 	case strings.Contains(text, "no such device"), strings.Contains(text, "doesn't exist"), strings.Contains(text, "not configured"), strings.Contains(text, "error opening adapter"):
-		return &Error{fmt.Errorf("interface %q: %w", name, ErrNoInterface), suggest(name)}
+		return &Error{fmt.Errorf("interface %q: %w", name, ErrNoInterface), suggestPcap(name)}
 	case strings.Contains(text, "not up"), strings.Contains(text, "is down"):
 		return &Error{fmt.Errorf("capture from %s: it is down", name), "libpcap does not wait for it: bring it up first"}
 	}
@@ -298,6 +298,19 @@ func libpcapDevices() ([]Device, error) {
 		list = append(list, d)
 	}
 	return list, nil
+}
+
+// suggestPcap says which interfaces there are when one is not.
+func suggestPcap(name string) string {
+	found, err := pcap.FindAllDevs()
+	if err != nil {
+		return "'pxescope live -D' lists them"
+	}
+	var names []string
+	for _, f := range found {
+		names = append(names, f.Name)
+	}
+	return similar(name, names)
 }
 
 // tryPcap says whether an interface can be opened.

@@ -18,7 +18,15 @@ func TestExact(t *testing.T) {
 	for i := range uint32(3000) {
 		sent = append(sent, frame(i+1, 60+int(i*7%1455)))
 	}
-	go l.wire(l.far, "eth1").send(sent...)
+	w, failed := l.wire(l.far, "eth1"), make(chan error, 1)
+	go func() {
+		for _, f := range sent {
+			if err := w.try(f); err != nil {
+				failed <- err
+			}
+		}
+		close(failed)
+	}()
 	last := before
 	for i, p := range s.take(len(sent)) {
 		switch {
@@ -32,6 +40,9 @@ func TestExact(t *testing.T) {
 			t.Fatalf("packet %d: %v is before the one before it, or the start", i, p.Time.Std())
 		}
 		last = p.Time
+	}
+	if err := <-failed; err != nil {
+		t.Fatal(err)
 	}
 	if more := s.rest(); len(more) != 0 {
 		t.Errorf("got %d packets that nobody sent: % x", len(more), more[0].data)

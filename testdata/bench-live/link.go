@@ -4,10 +4,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
+	"time"
 )
 
 // link is the name of both ends of the pair.
@@ -20,6 +23,9 @@ func newLink() (*lab, error) {
 	l := &lab{fmt.Sprintf("pxebench%d-near", os.Getpid()), fmt.Sprintf("pxebench%d-far", os.Getpid())}
 	for _, args := range [][]string{
 		{"netns", "add", l.near}, {"netns", "add", l.far},
+		// Nothing but the traffic: no multicast of IPv6 when the link comes up.
+		{"netns", "exec", l.near, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"},
+		{"netns", "exec", l.far, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"},
 		{"-n", l.near, "link", "add", link, "type", "veth", "peer", "name", link, "netns", l.far},
 		{"-n", l.near, "link", "set", link, "arp", "off", "up"},
 		{"-n", l.far, "link", "set", link, "arp", "off", "up"},
@@ -38,16 +44,32 @@ func (l *lab) close() {
 	}
 }
 
+// ready waits until a packet socket in the near namespace is bound to all
+// protocols, and half a second more for what comes after it.
+func (l *lab) ready() error {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		out, err := exec.Command("ip", "netns", "exec", l.near, "cat", "/proc/net/packet").Output()
+		if err != nil {
+			return fmt.Errorf("look for the receiver's socket: %w", err)
+		}
+		if strings.Contains(string(out), " 0003 ") {
+			time.Sleep(500 * time.Millisecond)
+			return nil
+		}
+	}
+	return errors.New("the receiver opens no socket")
+}
+
 var tcpdumpDropped = regexp.MustCompile(`(\d+) packets? dropped by kernel`)
 
-func tcpdumpLost(_, stderr string) string {
+func tcpdumpLost(_, stderr string, _ uint64) string {
 	if m := tcpdumpDropped.FindStringSubmatch(stderr); m != nil {
 		return m[1]
 	}
 	return "?"
 }
 
-func ringLost(stdout, _ string) string {
+func ringLost(stdout, _ string, _ uint64) string {
 	var got received
 	if json.Unmarshal([]byte(stdout), &got) != nil {
 		return "?"
@@ -55,8 +77,20 @@ func ringLost(stdout, _ string) string {
 	return fmt.Sprint(got.Dropped)
 }
 
+// ringMissed is what did not arrive where all should, wherever it was lost.
+func ringMissed(stdout, _ string, sent uint64) string {
+	var got received
+	if json.Unmarshal([]byte(stdout), &got) != nil {
+		return "?"
+	}
+	if missing := int64(sent - got.Packets); missing != int64(got.Dropped) {
+		return fmt.Sprintf("%d(%d in the ring)", missing, got.Dropped)
+	}
+	return fmt.Sprint(got.Dropped)
+}
+
 // commandLost reads the report of pxescope.
-func commandLost(stdout, _ string) string {
+func commandLost(stdout, _ string, _ uint64) string {
 	var report struct {
 		Captures []struct {
 			Dropped *uint64 `json:"dropped"`

@@ -52,7 +52,7 @@ func main() {
 type receiver struct {
 	name string
 	args []string
-	lost func(stdout, stderr string) string
+	lost func(stdout, stderr string, sent uint64) string
 }
 
 // A run is what one of them took.
@@ -74,7 +74,7 @@ func bench() error {
 	defer l.close()
 	list := []receiver{
 		{"tcpdump -w /dev/null -B 32768", []string{"tcpdump", "-n", "-i", link, "-B", "32768", "-w", "/dev/null"}, tcpdumpLost},
-		{"ring", []string{self, "receive"}, ringLost},
+		{"ring", []string{self, "receive"}, ringMissed},
 		{"tcpdump, filter", []string{"tcpdump", "-n", "-i", link, "-B", "32768", "-w", "/dev/null", wanted}, tcpdumpLost},
 		{"ring, filter", []string{self, "receive", "-filter", wanted}, ringLost},
 	}
@@ -131,7 +131,11 @@ func (l *lab) measure(self string, r receiver) (run, error) {
 	if err := cmd.Start(); err != nil {
 		return run{}, err
 	}
-	time.Sleep(time.Second)
+	if err := l.ready(); err != nil {
+		cmd.Process.Kill()
+		cmd.Wait()
+		return run{}, fmt.Errorf("%w: %s", err, stderr.String())
+	}
 	out, sendErr := exec.Command("ip", "netns", "exec", l.far, "taskset", "-c", *sender, self, "send",
 		fmt.Sprint(*rate), length.String()).Output()
 	time.Sleep(200 * time.Millisecond)
@@ -142,6 +146,10 @@ func (l *lab) measure(self string, r receiver) (run, error) {
 	if sendErr != nil {
 		return run{}, fmt.Errorf("send: %w", sendErr)
 	}
-	got := run{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), lost: r.lost(stdout.String(), stderr.String())}
-	return got, json.Unmarshal(out, &got.sent)
+	got := run{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	if err := json.Unmarshal(out, &got.sent); err != nil {
+		return run{}, err
+	}
+	got.lost = r.lost(stdout.String(), stderr.String(), got.sent.Packets)
+	return got, nil
 }

@@ -240,7 +240,8 @@ func TestLiveTellsTheFaults(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := newWire(t)
-			s := liveOn(t, w, "--phase", "provisioning", "--kernel-filter", kind, "--format", "ndjson", "--fail-on", "error")
+			dir := t.TempDir()
+			s := liveOn(t, w, "--phase", "provisioning", "--kernel-filter", kind, "--format", "ndjson", "--fail-on", "error", "--flight-recorder", dir)
 			w.send(t, "five-faults.pcap", 0)
 			want := offline(t, "five-faults.pcap")
 			s.wait("all findings of the file", func() bool {
@@ -255,6 +256,17 @@ func TestLiveTellsTheFaults(t *testing.T) {
 			list := s.objects()
 			if last := list[len(list)-1]; last["type"] != "summary" || last["counts"].(map[string]any)["packets"] != 50.0 {
 				t.Errorf("got last line %v", last)
+			}
+			// Each error has its packets in a file, with comments.
+			for _, id := range []string{"dhcp-no-offer", "dhcp-rogue-libvirt", "tftp-no-answer", "rpc-mount-no-answer"} {
+				files, err := filepath.Glob(filepath.Join(dir, "*_"+id+"*.pcapng"))
+				if err != nil || len(files) == 0 {
+					t.Errorf("the flight recorder wrote nothing of %s: %v", id, err)
+					continue
+				}
+				if b, err := os.ReadFile(files[0]); err != nil || packets(t, files[0]) == 0 || !bytes.Contains(b, []byte(id+": ")) {
+					t.Errorf("%s: no packets, or no comments: %v", files[0], err)
+				}
 			}
 			stopped := make(map[any]bool)
 			for _, o := range list {

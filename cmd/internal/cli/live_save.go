@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"net/netip"
@@ -9,13 +10,15 @@ import (
 
 	"github.com/pxescope/pxescope/capture/record"
 	"github.com/pxescope/pxescope/classify"
+	"github.com/pxescope/pxescope/classify/finding"
 )
 
-// save writes the packets around each new warning and error.
+// save writes the packets around each finding that becomes a warning or an
+// error: one that gets worse once more, with the frames since.
 func (r *liveRun) save(list []classify.FindingNews) {
 	for i := range list {
 		f := &list[i]
-		if f.Was != nil || f.Withdrawn || f.Severity != "error" && f.Severity != "warning" || len(f.Nodes) > 0 {
+		if f.Withdrawn || len(f.Nodes) > 0 || weight(f.Severity) < finding.Warning || f.Was != nil && weight(f.Was.Severity) >= weight(f.Severity) {
 			continue
 		}
 		path, err := r.recorder.Save(r.incident(&f.Finding))
@@ -24,9 +27,14 @@ func (r *liveRun) save(list []classify.FindingNews) {
 		case err != nil:
 			r.say("flight recorder: " + err.Error())
 		default:
-			r.say("flight recorder: " + f.ID + " of " + f.Node + " in " + path)
+			r.say("flight recorder: " + f.ID + " of " + cmp.Or(f.Node, "the segment") + " in " + path)
 		}
 	}
+}
+
+func weight(severity string) finding.Severity {
+	s, _ := finding.ParseSeverity(severity)
+	return s
 }
 
 // writeNode writes what the recorder has of a node, with the findings about it.

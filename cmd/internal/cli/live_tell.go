@@ -80,6 +80,7 @@ type textTeller struct {
 	queue   []told
 	left    int // exchanges that were left out of a flood
 	started bool
+	last    classify.Time // of what was written
 	booted  map[string]*heldNode // not told yet: most go on to the next stage
 }
 
@@ -98,7 +99,10 @@ func (t *textTeller) exchange(x *track.Exchange) {
 	t.add(text.OfExchange(x))
 }
 
+// add puts an event into the queue. One that is told late, as a connection that
+// ended and is forgotten only now, has the time of being told.
 func (t *textTeller) add(e text.Event) {
+	e.Time = max(e.Time, t.last)
 	t.queue = append(t.queue, told{e.Time, []byte(e.Line(t.style))})
 }
 
@@ -126,6 +130,9 @@ func (t *textTeller) tell(n *classify.News, at capture.Time) error {
 	}
 	if t.left > 0 {
 		t.queue = append(t.queue, told{classify.Time(at), fmt.Appendf(nil, "and %d more exchanges\n", t.left)})
+	}
+	for _, l := range t.queue {
+		t.last = max(t.last, l.at)
 	}
 	err := inOrder(t.out, t.queue)
 	t.queue, t.left = t.queue[:0], 0

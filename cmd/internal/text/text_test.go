@@ -168,3 +168,29 @@ func TestDocumentation(t *testing.T) {
 		}
 	}
 }
+
+// Lines of events fit, whatever is in them, and nothing of a packet reaches the
+// terminal as it is.
+func TestEventLines(t *testing.T) {
+	evil := "x\x1b]0;owned\x07\u202ey"
+	long := strings.Repeat("a long story ", 30)
+	for _, width := range []int{40, 60, 80, 120} {
+		for _, e := range []Event{
+			{Time: 1, Node: "d4:ae:52:00:00:01", Stage: "tftp", Level: "unanswered", What: long},
+			{Time: 1, Node: "2001:db8:1234:5678:9abc:def0:1234:5678", Stage: "http", Level: "answered", What: "CONNECT"},
+			{Time: 1, Node: evil, Stage: "finding", Level: "error", What: evil},
+		} {
+			for _, color := range []bool{false, true} {
+				got := e.Line(Style{UTC: true, Width: width, Color: color})
+				for _, line := range strings.Split(got, "\n") {
+					if w := ansi.StringWidth(line); w > width && !strings.Contains(line, "2001:db8") && w > eventIndent {
+						t.Errorf("%d columns of %d: %q", w, width, line)
+					}
+				}
+				if strings.Contains(got, "\x07") || strings.Contains(got, "\u202e") || strings.Contains(got, "\x1b]") || !color && strings.Contains(got, "\x1b") {
+					t.Errorf("goes out: %q", got)
+				}
+			}
+		}
+	}
+}

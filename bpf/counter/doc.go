@@ -9,6 +9,10 @@
 // catalog.Lookup; Reference is that rule in Go, and tests hold the program in
 // the kernel against it frame by frame.
 //
+// With Config.Filter a filter stands in front of the program: packets that do
+// not match are counted as Filtered and nothing else. With Config.Learn ports
+// that portmap tells of are added to the kernel's table while it counts.
+//
 // What the counter does not do: it enters no tunnel (a VXLAN packet is its
 // outer UDP datagram), keeps no conversation (TFTP's data ports are "other"),
 // and knows nothing of roles.

@@ -11,8 +11,8 @@ import (
 // only how a header is reached (need) and how it ends differ.
 //
 //	at = start of the frame
-//	with a filter: if it does not match: slot = filtered; goto count
 //	tc: if less than 128 bytes lie in the linear part and there are more: pull them in
+//	with a filter (prefix.go): if it does not match: slot = filtered; goto count
 //	need 14; type = at[12:14]; at += 14
 //
 //	ether:

@@ -71,8 +71,8 @@ func TestCounterPrefix(t *testing.T) {
 		}
 		return e
 	}
-	// The verifier needs 15 times as long for packet pointers as for a socket.
-	turns := []counter.Hook{counter.XDP, counter.Socket, counter.TCX, counter.Socket}
+	// The verifier needs 20 times as long for packet pointers as for a socket.
+	turns := []counter.Hook{counter.XDP, counter.Socket, counter.Socket, counter.TCX, counter.Socket, counter.Socket}
 	texts := append(filter.RandomTexts(5, 350), filter.TextsOfExamples(t)...)
 	if testing.Short() {
 		texts = texts[:100]

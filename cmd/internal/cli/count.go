@@ -1,16 +1,19 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/pxescope/pxescope/bpf/counter"
 	"github.com/pxescope/pxescope/bpf/filter"
@@ -244,6 +247,9 @@ func (r *countRun) run(ctx context.Context) error {
 		if r.out.tty {
 			r.rates(t, r.start)
 			clear(r.view.Recent)
+			if _, err := io.WriteString(r.out, clearAll); err != nil {
+				return fmt.Errorf("write %s: %w", r.out.name, err)
+			}
 		} else {
 			r.before = t
 		}
@@ -265,8 +271,14 @@ func (r *countRun) run(ctx context.Context) error {
 	}
 }
 
-// clear moves to the top of the terminal and clears it.
-const clearScreen = "\x1b[H\x1b[2J"
+// What a terminal is told (ECMA-48): to the top left, erase to the end of the
+// line, erase what is below.
+const (
+	home       = "\x1b[H"
+	eraseLine  = "\x1b[K"
+	eraseBelow = "\x1b[J"
+	clearAll   = home + "\x1b[2J"
+)
 
 func (r *countRun) print(final bool) error {
 	t, err := r.c.Read()
@@ -292,12 +304,7 @@ func (r *countRun) print(final bool) error {
 				return err
 			}
 		}
-		if r.out.tty {
-			if _, err := io.WriteString(r.out, clearScreen); err != nil {
-				return err
-			}
-		}
-		err = text.Counts(r.out, t, r.view, r.style)
+		err = r.table(t, final)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", r.out.name, err)
@@ -306,6 +313,31 @@ func (r *countRun) print(final bool) error {
 		return r.out.Flush()
 	}
 	return nil
+}
+
+// table prints the totals: on a terminal over what was there, until the end no
+// more of it than there is room for.
+func (r *countRun) table(t *counter.Totals, final bool) error {
+	if !r.out.tty {
+		return text.Counts(r.out, t, r.view, r.style)
+	}
+	rows := 0
+	if r.out.terminal != nil {
+		if w, h, err := term.GetSize(int(r.out.terminal.Fd())); err == nil {
+			r.view.Cols, rows = w, h
+		}
+	}
+	var b bytes.Buffer
+	if err := text.Counts(&b, t, r.view, r.style); err != nil {
+		return err
+	}
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	if room := rows - 2; !final && rows > 4 && len(lines) > room {
+		lines = append(lines[:room:room], fmt.Sprintf("%d more lines", len(lines)-room))
+	}
+	// Line by line, and not all at once, nothing flickers.
+	_, err := io.WriteString(r.out, home+strings.Join(lines, eraseLine+"\n")+eraseLine+"\n"+eraseBelow)
+	return err
 }
 
 // headEvery is how many intervals stand below one naming of the columns.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"charm.land/lipgloss/v2"
+
 	"github.com/pxescope/pxescope/bpf/counter"
 )
 
@@ -17,6 +19,7 @@ type CountView struct {
 	Past   time.Duration // since counting began
 	Rates  map[string]float64
 	Recent map[string][]uint64 // packets in each of the last intervals, the latest last
+	Cols   int                 // of the terminal: columns are left out that it has no room for; 0: all
 }
 
 // Counts prints what the kernel counted, by service and by port.
@@ -34,7 +37,7 @@ func Counts(w io.Writer, t *counter.Totals, v CountView, s Style) error {
 		v.Past.Round(time.Second), count(t.Packets), Size(int64(t.Bytes)))
 	notes(&b, t)
 	b.WriteByte('\n')
-	b.WriteString(s.table(countHead(v), countRows(t, v), 2))
+	b.WriteString(s.countTable(t, v))
 	if len(t.Ports) > 0 {
 		rows := make([][]string, 0, len(t.Ports))
 		for _, p := range t.Ports {
@@ -80,6 +83,46 @@ func clip(s string, n int) string {
 		return string(r[:n-3]) + "..."
 	}
 	return s
+}
+
+// countTable is the table of services. What a narrow terminal has no room for
+// goes, the least needed first.
+func (s Style) countTable(t *counter.Totals, v CountView) string {
+	head, rows := countHead(v), countRows(t, v)
+	for _, least := range []string{"", "RECENT", "PHASE", "OUT", "IN", "BYTES"} {
+		if i := slices.Index(head, least); i >= 0 {
+			head = slices.Delete(head, i, i+1)
+			for r := range rows {
+				rows[r] = slices.Delete(rows[r], i, i+1)
+			}
+		}
+		left := 1
+		if slices.Contains(head, "PHASE") {
+			left = 2
+		}
+		out := s.table(head, rows, left)
+		if v.Cols <= 0 || lipgloss.Width(out) <= v.Cols {
+			return out
+		}
+		// Older intervals before the column.
+		if n := v.Cols - (lipgloss.Width(out) - recentWidth(rows)); least == "" && v.Recent != nil && n >= 6 {
+			last := len(head) - 1
+			for r := range rows {
+				bars := []rune(rows[r][last])
+				rows[r][last] = string(bars[max(0, len(bars)-n):])
+			}
+			return s.table(head, rows, left)
+		}
+	}
+	return s.table(head, rows, 1)
+}
+
+// recentWidth is the width of the last column.
+func recentWidth(rows [][]string) (most int) {
+	for _, r := range rows {
+		most = max(most, lipgloss.Width(r[len(r)-1]))
+	}
+	return most
 }
 
 func countHead(v CountView) []string {

@@ -80,7 +80,7 @@ type textTeller struct {
 	queue   []told
 	left    int // exchanges that were left out of a flood
 	started bool
-	last    classify.Time // of what was written
+	last    classify.Time        // of what was written
 	booted  map[string]*heldNode // not told yet: most go on to the next stage
 }
 

@@ -39,7 +39,7 @@ func OfExchange(x *track.Exchange) Event {
 	if x.Tries > 1 {
 		what += fmt.Sprintf(", %d tries", x.Tries)
 	}
-	if x.Bytes > 0 {
+	if x.Bytes > 0 && !strings.Contains(x.Detail, Size(x.Bytes)) {
 		what += ", " + Size(x.Bytes)
 	}
 	for _, t := range []string{x.Reason, x.Detail} {

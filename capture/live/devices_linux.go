@@ -49,7 +49,8 @@ func devicesHere() ([]Device, error) {
 	if more, err := libpcapDevices(); err == nil {
 		for _, d := range more {
 			has := func(o Device) bool { return o.Name == d.Name }
-			if d.Name != Any && !slices.ContainsFunc(list, has) {
+			if d.Permitted && d.Name != Any && !slices.ContainsFunc(list, has) {
+				d.Why = "with --engine libpcap"
 				list = append(list, d)
 			}
 		}

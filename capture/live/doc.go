@@ -20,6 +20,9 @@
 // packets may be late by blockTimeout. With libpcap and several interfaces they
 // may be late by 50 ms for each.
 //
+// When blocks come fast the reader leaves the rings alone for up to nap at a
+// time, and lets them fill by an eighth at the most.
+//
 // A tick says that all rings were empty when its time was read from the host's
 // clock. It is put back by inFlight, because a packet is stamped a little before
 // it can be seen in the ring: no packet that comes later has an earlier time.

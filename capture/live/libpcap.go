@@ -292,7 +292,7 @@ func libpcapDevices() ([]Device, error) {
 		if i, err := net.InterfaceByName(f.Name); err == nil {
 			d.Index, d.MAC = i.Index, i.HardwareAddr.String()
 		}
-		if err := tryPcap(f.Name); err != nil {
+		if d.Link, err = tryPcap(f.Name); err != nil {
 			d.Permitted, d.Why = false, err.Error()
 		}
 		list = append(list, d)
@@ -313,20 +313,25 @@ func suggestPcap(name string) string {
 	return similar(name, names)
 }
 
-// tryPcap says whether an interface can be opened.
-func tryPcap(name string) error {
+// tryPcap says whether an interface can be opened, and its link type.
+func tryPcap(name string) (capture.LinkType, error) {
 	in, err := pcap.NewInactiveHandle(name)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer in.CleanUp()
 	if err := in.SetTimeout(pcapTimeout); err != nil {
-		return err
+		return 0, err
 	}
 	p, err := in.Activate()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	p.Close()
-	return nil
+	defer p.Close()
+	dlt := p.LinkType()
+	link, ok := pcapLinks[dlt]
+	if !ok || p.SetLinkType(dlt) != nil {
+		return 0, errors.New("its link type is not read")
+	}
+	return link, nil
 }

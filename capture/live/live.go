@@ -105,7 +105,7 @@ type Device struct {
 	Addrs     []netip.Prefix
 	Link      capture.LinkType
 	Permitted bool   // Open can be expected to work
-	Why       string // what stands against it, when not Permitted
+	Why       string // what stands against it when not Permitted, else what it takes
 }
 
 // An engine is what captures.

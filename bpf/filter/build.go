@@ -114,6 +114,9 @@ func (b *builder) text(want []selected, not []*catalog.Service, check bool) (str
 		}
 	}
 	x := orJoin(parts)
+	if x == "" && len(want) > 0 && !b.only && len(want[0].Frames) > 0 {
+		return "", &Error{Msg: fmt.Sprintf("%s cannot be told on %s", want[0].ID, b.link), Hint: "its frames are known by the Ethernet header: capture on the interface itself (EN10MB)"}
+	}
 	if x == "" && len(want) > 0 && !b.only {
 		return "", &Error{Msg: fmt.Sprintf("%s has no port of its own: portmap tells it", want[0].ID), Hint: "add --complete, which knows RPC by its headers, or the service portmap"}
 	}
@@ -264,6 +267,7 @@ func (b *builder) onlyIP(s selected) bool { return s.ID == "icmp" }
 
 func (b *builder) frameKind(k catalog.FrameKind) []string {
 	switch {
+	case k.EtherType != 0 && b.onlyIPPackets():
 	case k.EtherType == typeARP:
 		return []string{"arp"}
 	case k.EtherType != 0:
@@ -279,6 +283,10 @@ func (b *builder) frameKind(k catalog.FrameKind) []string {
 	}
 	return nil
 }
+
+// onlyIPPackets reports whether the link type has no header that says what
+// follows.
+func (b *builder) onlyIPPackets() bool { return links[b.link].media >= rawIP }
 
 // text is the group, its ports in as few lists as can be.
 func (g *group) text() string {

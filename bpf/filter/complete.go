@@ -1,7 +1,9 @@
 package filter
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/catalog"
@@ -37,7 +39,7 @@ func (b *builder) extra(want []selected) []string {
 		}
 		for _, t := range []string{"icmp", "icmp6", "arp"} {
 			id := map[string]string{"icmp": "icmp", "icmp6": "icmpv6", "arp": "arp"}[t]
-			if !have[id] {
+			if !have[id] && (t != "arp" || !b.onlyIPPackets()) {
 				out = append(out, t)
 			}
 		}
@@ -76,6 +78,15 @@ var rpcCalls = []string{
 
 // tell adds what the text loses.
 func (b *builder) tell(want []selected) {
+	var unseen []string
+	for _, s := range want {
+		if slices.ContainsFunc(s.Frames, func(k catalog.FrameKind) bool { return b.frameKind(k) == nil }) {
+			unseen = append(unseen, s.ID)
+		}
+	}
+	if len(unseen) > 0 {
+		b.warn("not-on-link", fmt.Sprintf("%s cannot be told on %s", strings.Join(unseen, ", "), b.link), "capture on the interface itself (EN10MB)")
+	}
 	has := func(id string) bool { return slices.ContainsFunc(want, func(s selected) bool { return s.ID == id }) }
 	for _, s := range want {
 		if b.Complete {
@@ -97,8 +108,8 @@ func (b *builder) tell(want []selected) {
 	if len(b.MACs) > 0 {
 		b.warn("mac-routed", "behind a router frames carry the router's MAC address", "use --host as well, or capture on the machine's own segment")
 	}
-	if len(b.MACs) > 0 && !b.Complete {
-		b.warn("mac-broadcast", "DHCP replies that are broadcast, or pass a relay, have the machine's MAC address inside only", "add --complete, and name dhcp")
+	if len(b.MACs) > 0 && !b.Complete && (has("dhcp") || len(want) == 0) {
+		b.warn("mac-broadcast", "DHCP replies that are broadcast, or pass a relay, have the machine's MAC address inside only", "name dhcp, with --complete")
 	}
 	if len(b.Hosts)+len(b.Nets) > 0 && slices.ContainsFunc(want, func(s selected) bool { return unaddressed(s.Service) }) {
 		b.warn("no-address", "DHCP and link protocols are kept whatever the addresses: a booting machine has none yet", "narrow them with --mac")

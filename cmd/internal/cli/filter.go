@@ -180,6 +180,9 @@ func runFilter(cmd *cobra.Command, s Streams, o *filterOptions, args []string) e
 	}
 	if !o.quiet {
 		for _, c := range f.Caveats {
+			if c.ID == "live-vlan" && o.as == "text" { // tcpdump compiles it for where it runs
+				continue
+			}
 			if looksDeeper && (c.ID == "vlan" || c.ID == "tftp-data" || c.ID == "rpc-ports") {
 				continue
 			}

@@ -109,7 +109,7 @@ func isDHCP(port uint16) bool { return port == 67 || port == 68 || port == 4011 
 // the window.
 func fingerprint(f *wire.Frame) uint64 {
 	h := fold(binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16^uint64(f.IPID), binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16^k0)
-	h ^= fold(binary.LittleEndian.Uint64(f.Src[:8])^uint64(f.Proto)<<8^uint64(f.Fragment)^k1, binary.LittleEndian.Uint64(f.Dst[:8])^uint64(f.PayloadLen)^h)
+	h ^= fold(binary.LittleEndian.Uint64(f.Src[:8])^uint64(f.FragOffset)<<16^uint64(f.Proto)<<8^uint64(f.Fragment)^k1, binary.LittleEndian.Uint64(f.Dst[:8])^uint64(f.PayloadLen)^h)
 	switch {
 	case f.Proto == wire.ProtoUDP && f.IPVersion != 0:
 	case f.IPVersion == 0: // no addresses above: ARP, and what is below IP

@@ -49,6 +49,24 @@ func TestCopyKinds(t *testing.T) {
 	}
 }
 
+// The fragments of a datagram of zeros differ in their places only.
+func TestFragmentsAreNoCopies(t *testing.T) {
+	x := NewCopies(20 * time.Millisecond)
+	for i := range 5 {
+		f := udp(0, 0, 0)
+		f.Time, f.IPID, f.Proto = capture.Time(i)*1000, 7, wire.ProtoUDP
+		f.Fragment, f.FragOffset = wire.Later, uint16(1480*(i+1))
+		f.Payload, f.PayloadLen = make([]byte, 1480), 1480
+		if x.Seen(f) {
+			t.Errorf("fragment at %d: got a copy", f.FragOffset)
+		}
+		f.Time += 100
+		if !x.Seen(f) {
+			t.Errorf("fragment at %d again: got no copy", f.FragOffset)
+		}
+	}
+}
+
 // What came within the window is remembered at the rates that control traffic
 // has, and no datagram is taken for another.
 func TestCopiesUnderLoad(t *testing.T) {

@@ -92,13 +92,13 @@ func (w *writer) looksLikeCall(off int32, otherwise string) {
 // lost.
 func (w *writer) entries(base int32) {
 	w.add(asm.LoadMem(asm.R2, fp, fast+20, asm.Half), asm.Add.Imm(asm.R2, base))
-	w.entry(fast, "slow")
+	w.entry(number, "slow")
 	w.add(
 		asm.LoadMem(at, asm.R0, 0, asm.DWord),
 		asm.LoadMem(asm.R2, fp, fast+22, asm.Half),
 		asm.Add.Imm(asm.R2, base),
 	)
-	w.entry(fast, "slow")
+	w.entry(number, "slow")
 	w.add(
 		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
 		asm.Or.Reg(at, asm.R1),
@@ -114,6 +114,7 @@ func (w *writer) start() {
 	w.add(
 		asm.Mov.Imm(asm.R0, 0),
 		asm.StoreMem(fp, first, asm.R0, asm.DWord),
+		asm.StoreMem(fp, fragRest, asm.R0, asm.DWord), // read in speculation
 		asm.Mov.Imm(at, 0),
 	)
 	w.need(14, "pass")
@@ -187,16 +188,17 @@ func (w *writer) ip4() {
 	// Addresses as wire.Addr has them, ::ffff:a.b.c.d.
 	w.load(asm.R3, 12, asm.Word)
 	w.load(asm.R5, 16, asm.Word)
-	w.add(
-		asm.Mov.Imm(asm.R0, 0),
-		asm.Mov.Imm32(asm.R4, w.raw32(0xffff)),
-		asm.StoreMem(fp, addrSrc, asm.R0, asm.DWord),
-		asm.StoreMem(fp, addrSrc+8, asm.R4, asm.Word),
-		asm.StoreMem(fp, addrSrc+12, asm.R3, asm.Word),
-		asm.StoreMem(fp, addrDst, asm.R0, asm.DWord),
-		asm.StoreMem(fp, addrDst+8, asm.R4, asm.Word),
-		asm.StoreMem(fp, addrDst+12, asm.R5, asm.Word),
-	)
+	for _, x := range []struct {
+		r  asm.Register
+		at int16
+	}{{asm.R3, addrSrc}, {asm.R5, addrDst}} {
+		w.add(asm.Mov.Imm(asm.R0, 0), asm.Mov.Imm32(asm.R4, w.raw32(0xffff)))
+		w.pair(asm.R4, x.r)
+		w.add(
+			asm.StoreMem(fp, x.at, asm.R0, asm.DWord),
+			asm.StoreMem(fp, x.at+8, x.r, asm.DWord),
+		)
+	}
 	w.load(asm.R2, 6, asm.Half)
 	w.add(
 		asm.And.Imm(asm.R2, w.raw(0x3fff)), // more fragments, offset
@@ -206,8 +208,9 @@ func (w *writer) ip4() {
 	w.add(
 		asm.Mov.Reg(asm.R5, proto),
 		asm.Or.Imm(asm.R5, 4<<8),
-		asm.StoreMem(fp, fragID, asm.R3, asm.Word),
-		asm.StoreMem(fp, fragProto, asm.R5, asm.Word),
+		asm.LSh.Imm(asm.R5, 32),
+		asm.Or.Reg(asm.R5, asm.R3),
+		asm.StoreMem(fp, fragRest, asm.R5, asm.DWord),
 		asm.And.Imm(asm.R2, w.raw(0x1fff)), // offset
 		asm.JNE.Imm(asm.R2, 0, "later"),
 		asm.Mov.Imm(asm.R0, 1),
@@ -297,8 +300,9 @@ func (w *writer) header(fragments bool) {
 			asm.LoadMem(asm.R0, fp, first, asm.DWord),
 			asm.JNE.Imm(asm.R0, 0, "pass"),
 			asm.Mov.Imm(asm.R0, 6<<8),
-			asm.StoreMem(fp, fragID, asm.R3, asm.Word),
-			asm.StoreMem(fp, fragProto, asm.R0, asm.Word),
+			asm.LSh.Imm(asm.R0, 32),
+			asm.Or.Reg(asm.R0, asm.R3),
+			asm.StoreMem(fp, fragRest, asm.R0, asm.DWord),
 			asm.And.Imm(asm.R2, w.raw(0xfff8)), // offset
 			asm.JNE.Imm(asm.R2, 0, "later"),
 			asm.Mov.Imm(asm.R0, 1),

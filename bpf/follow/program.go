@@ -70,29 +70,31 @@ const (
 	fp    = asm.RFP
 )
 
-// Offsets from the frame pointer.
+// Offsets from the frame pointer. Without CAP_PERFMON older kernels (6.1) refuse
+// what is written in parts to a slot of 8 bytes: so each slot is written whole,
+// or in one part alone.
 const (
-	addrSrc   = -40 // 16, as wire.Addr
-	addrDst   = -24 // 16
-	fragKey   = addrSrc
-	fragID    = -8 // 4
-	fragProto = -4 // version<<8|protocol, 4
+	addrSrc  = -40 // 16, as wire.Addr
+	addrDst  = -24 // 16
+	fragKey  = addrSrc
+	fragRest = -8 // id, version<<40, protocol<<32
 
 	fragKeySize = 40
 
-	first = -48 // 1 in a first fragment
-	index = -56 // of the table
-	entry = -64 // of the source port
-	ports = -72 // source and destination as in the packet
-	clock = -80 // now, where it was asked for
+	first    = -48 // 1 in a first fragment
+	index    = -52 // of the table, 4
+	srcEntry = -64 // of the table, for the source port
+	dstEntry = -232
+	ports    = -72 // source and destination as in the packet, 4
+	clock    = -80 // now, where it was asked for
 
-	portKey     = -104 // address 16, port 2, protocol 2
-	portKeySize = 20
+	portKey     = -104 // address 16, protocol<<16|port 8
+	portKeySize = 24
 	portValue   = -120 // until 8, how long 8
 
-	callKey       = -144 // client's address 16, its port 2, protocol 2, xid 4
+	callKey       = -144 // client's address 16, xid<<32|protocol<<16|port 8
 	callKeySize   = 24
-	callValue     = -168 // kind 4, protocol asked for 4, server's address 16
+	callValue     = -168 // protocol asked for<<8|kind 8, server's address 16
 	callValueSize = 24
 
 	fragValue = -184 // until 8, verdict 8
@@ -100,7 +102,8 @@ const (
 
 	copied = -224 // 40 bytes, the present header
 	fast   = -320 // the IP header of the fast way; two bytes before it the Ethernet type
-	zero   = fast + 24
+	number = fast + 4
+	zero   = fast + 28
 )
 
 // Kinds of questions to portmap.
@@ -268,7 +271,7 @@ func (w *writer) time() {
 	switch {
 	case w.m.told:
 		w.add(asm.Mov.Imm(asm.R2, tableClock))
-		w.entry(fast, "pass")
+		w.entry(number, "pass")
 		w.add(asm.LoadMem(asm.R0, asm.R0, 0, asm.DWord))
 	case w.m.coarse:
 		w.add(asm.FnKtimeGetCoarseNs.Call())
@@ -338,6 +341,17 @@ func (w *writer) put(fd int, key, value int32) {
 		asm.Mov.Imm(asm.R4, 0), // BPF_ANY
 		asm.FnMapUpdateElem.Call(),
 	)
+}
+
+// pair puts into high the two words that lie one after the other in memory; low
+// is the first.
+func (w *writer) pair(low, high asm.Register) {
+	if raw(w.m.order, 1) == 1 {
+		w.add(asm.LSh.Imm(low, 32))
+	} else {
+		w.add(asm.LSh.Imm(high, 32))
+	}
+	w.add(asm.Or.Reg(high, low))
 }
 
 // constant puts a 64-bit number into a register.

@@ -49,9 +49,11 @@ func (w *writer) questionKey(addr, port int16) {
 		asm.LoadMem(asm.R3, fp, port, asm.Half),
 		asm.StoreMem(fp, callKey, asm.R1, asm.DWord),
 		asm.StoreMem(fp, callKey+8, asm.R2, asm.DWord),
-		asm.StoreMem(fp, callKey+16, asm.R3, asm.Half),
-		asm.StoreMem(fp, callKey+18, proto, asm.Half),
-		asm.StoreMem(fp, callKey+20, asm.R4, asm.Word),
+		asm.LSh.Imm(asm.R4, 16),
+		asm.Or.Reg(asm.R4, proto),
+		asm.LSh.Imm(asm.R4, 16),
+		asm.Or.Reg(asm.R4, asm.R3),
+		asm.StoreMem(fp, callKey+16, asm.R4, asm.DWord),
 	)
 }
 
@@ -86,22 +88,23 @@ func (w *writer) call() {
 	)
 	w.here("kind")
 	w.add(
-		asm.StoreMem(fp, callValue, asm.R1, asm.Word),
-		asm.StoreMem(fp, callValue+4, asm.R2, asm.Word),
+		asm.LSh.Imm(asm.R2, 8),
+		asm.Or.Reg(asm.R2, asm.R1),
+		asm.StoreMem(fp, callValue, asm.R2, asm.DWord),
 	)
 	w.questionKey(addrSrc, ports)
 	w.opaque(24)
 	w.need(8, "passes")
 	w.opaque(0)
 	w.add(
-		asm.LoadMem(asm.R2, fp, callValue+4, asm.Word),
-		asm.JNE.Imm(asm.R2, 0, "ask"),
+		asm.LoadMem(asm.R2, fp, callValue, asm.DWord),
+		asm.JGT.Imm(asm.R2, 0xff, "ask"),
 	)
 	w.need(16, "passes")
 	w.load(asm.R2, 8, asm.Word)
 	w.load(asm.R3, 12, asm.Word)
 	w.add(
-		asm.LoadMem(asm.R1, fp, callValue, asm.Word),
+		asm.LoadMem(asm.R1, fp, callValue, asm.DWord),
 		host(asm.R2, asm.Word),
 		asm.JEq.Imm(asm.R1, asksPort, "asked_proto"),
 		// A netid: tcp, udp, tcp6, udp6.
@@ -122,7 +125,10 @@ func (w *writer) call() {
 	)
 	w.here("asked_proto")
 	w.add(
-		asm.StoreMem(fp, callValue+4, asm.R2, asm.Word),
+		asm.Mov.Reg(asm.R3, asm.R2),
+		asm.LSh.Imm(asm.R3, 8),
+		asm.Or.Reg(asm.R1, asm.R3),
+		asm.StoreMem(fp, callValue, asm.R1, asm.DWord),
 		asm.JEq.Imm(asm.R2, protoTCP, "ask"),
 		asm.JNE.Imm(asm.R2, protoUDP, "passes"),
 	)
@@ -167,7 +173,8 @@ func (w *writer) reply() {
 	w.load(asm.R5, 4, asm.Word)
 	w.add(
 		asm.JNE.Imm(asm.R1, 0, "passes"), // not SUCCESS
-		asm.LoadMem(asm.R1, fp, callValue, asm.Word),
+		asm.LoadMem(asm.R1, fp, callValue, asm.DWord),
+		asm.And.Imm(asm.R1, 0xff),
 		asm.Add.Imm(at, 4),
 		host(asm.R5, asm.Word),
 		asm.JEq.Imm(asm.R1, asksPort, "told"),
@@ -181,9 +188,11 @@ func (w *writer) reply() {
 	)
 	w.key(addrSrc, ports)
 	w.add(
-		asm.LoadMem(asm.R1, fp, callValue+4, asm.Word),
-		asm.StoreMem(fp, portKey+16, asm.R5, asm.Half),
-		asm.StoreMem(fp, portKey+18, asm.R1, asm.Half),
+		asm.LoadMem(asm.R1, fp, callValue, asm.DWord),
+		asm.RSh.Imm(asm.R1, 8),
+		asm.LSh.Imm(asm.R1, 16),
+		asm.Or.Reg(asm.R1, asm.R5),
+		asm.StoreMem(fp, portKey+16, asm.R1, asm.DWord),
 	)
 	w.learn(w.m.servers, w.m.rpc, countRPC, "second")
 	// Another address of the server may have answered.

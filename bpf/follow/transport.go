@@ -17,29 +17,29 @@ func (w *writer) ports(label string, base int32) {
 	w.entry(index, "passes")
 	w.add(
 		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
-		asm.StoreMem(fp, entry, asm.R1, asm.DWord),
+		asm.StoreMem(fp, srcEntry, asm.R1, asm.DWord),
 		asm.LoadMem(asm.R2, fp, ports+2, asm.Half), // destination port
 		asm.Add.Imm(asm.R2, base),
 	)
 	w.entry(index, "passes")
 	w.add(
 		asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
-		asm.LoadMem(asm.R1, fp, entry, asm.DWord),
+		asm.LoadMem(asm.R1, fp, srcEntry, asm.DWord),
 		asm.Mov.Reg(asm.R4, asm.R1),
 		asm.Or.Reg(asm.R4, asm.R2),
 		asm.JSet.Imm(asm.R4, portPasses, label+"_known"),
 		asm.JEq.Imm(asm.R4, 0, label+"_cold"),
 		// One of them was learnt somewhere, once.
 		asm.RSh.Imm(asm.R2, flagBits),
-		asm.StoreMem(fp, copied, asm.R2, asm.DWord),
+		asm.StoreMem(fp, dstEntry, asm.R2, asm.DWord),
 	)
 	w.now()
 	w.add(
 		asm.RSh.Imm(asm.R0, epochShift),
-		asm.LoadMem(asm.R1, fp, entry, asm.DWord),
+		asm.LoadMem(asm.R1, fp, srcEntry, asm.DWord),
 		asm.RSh.Imm(asm.R1, flagBits),
+		asm.LoadMem(asm.R2, fp, dstEntry, asm.DWord),
 	)
-	w.load(asm.R2, 0, asm.DWord)
 	for _, r := range []asm.Register{asm.R1, asm.R2} {
 		w.add(
 			asm.Add.Imm(r, w.m.hintFor()),
@@ -98,17 +98,23 @@ func (w *writer) key(addr, port int16) {
 		asm.LoadMem(asm.R1, fp, addr, asm.DWord),
 		asm.LoadMem(asm.R2, fp, addr+8, asm.DWord),
 		asm.LoadMem(asm.R3, fp, port, asm.Half),
+		asm.Mov.Reg(asm.R4, proto),
+		asm.LSh.Imm(asm.R4, 16),
+		asm.Or.Reg(asm.R3, asm.R4),
 		asm.StoreMem(fp, portKey, asm.R1, asm.DWord),
 		asm.StoreMem(fp, portKey+8, asm.R2, asm.DWord),
-		asm.StoreMem(fp, portKey+16, asm.R3, asm.Half),
-		asm.StoreMem(fp, portKey+18, proto, asm.Half),
+		asm.StoreMem(fp, portKey+16, asm.R3, asm.DWord),
 	)
 }
 
 // hint notes in a port's entry that it is used now, and goes on at a label; the
 // port is the key's, the time on the stack.
 func (w *writer) hint(base int32, then string) {
-	w.add(asm.LoadMem(asm.R2, fp, portKey+16, asm.Half), asm.Add.Imm(asm.R2, base))
+	w.add(
+		asm.LoadMem(asm.R2, fp, portKey+16, asm.DWord),
+		asm.And.Imm(asm.R2, 0xffff),
+		asm.Add.Imm(asm.R2, base),
+	)
 	w.entry(index, then)
 	w.add(
 		asm.LoadMem(asm.R1, fp, clock, asm.DWord),
@@ -150,7 +156,8 @@ func (w *writer) learn(fd int, span int64, counter int16, then string) {
 	)
 	w.here(hint)
 	w.add(
-		asm.LoadMem(asm.R1, fp, portKey+18, asm.Half),
+		asm.LoadMem(asm.R1, fp, portKey+16, asm.DWord),
+		asm.RSh.Imm(asm.R1, 16),
 		asm.JNE.Imm(asm.R1, protoTCP, udp),
 	)
 	w.hint(0, then)
@@ -223,7 +230,7 @@ func (w *writer) sample(pass, drop string) {
 		asm.Mov.Reg(at, asm.R0),
 		asm.RSh.Imm(at, stampShift),
 	)
-	w.entry(fast, pass)
+	w.entry(number, pass)
 	w.add(
 		asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
 		asm.JEq.Imm(asm.R2, 0, label),

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
 
 	"github.com/pxescope/pxescope/classify/catalog"
 )
@@ -87,6 +90,10 @@ func asOrdinaryUser(t *testing.T, caps string) {
 		return
 	}
 	if err != nil {
+		var v *ebpf.VerifierError
+		if errors.As(err, &v) {
+			t.Log(strings.Join(v.Log[max(0, len(v.Log)-12):], "\n"))
+		}
 		t.Fatal(err)
 	}
 	defer f.Close()

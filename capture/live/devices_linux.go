@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pxescope/pxescope/capture"
 )
 
 func devices(netns string) (list []Device, err error) {
@@ -55,7 +57,7 @@ func devicesHere() ([]Device, error) {
 			}
 		}
 	}
-	return append(list, Device{Name: Any, State: "up", Permitted: why == "", Why: why}), nil
+	return append(list, Device{Name: Any, State: "up", Link: capture.LinkEthernet, Permitted: why == "", Why: why}), nil
 }
 
 // refused says why a packet socket cannot be had; empty when it can.

@@ -26,7 +26,7 @@ var forbidden = map[string]string{
 // Layers, lowest first: a package imports only what stands before it.
 var layers = []string{
 	"capture", "classify/wire", "classify/finding", "classify/catalog", "classify/site", "classify/oui",
-	"classify/track", "classify/track/", "classify/boot", "classify", "classify/report", "bpf/filter", "bpf/firewall", "bpf/counter", "cmd/internal/text", "cmd/internal/cli", "cmd/pxescope",
+	"classify/track", "classify/track/", "classify/boot", "classify", "classify/report", "bpf/filter", "bpf/firewall", "bpf/counter", "bpf/follow", "cmd/internal/text", "cmd/internal/cli", "cmd/pxescope",
 }
 
 const module = "github.com/pxescope/pxescope/"

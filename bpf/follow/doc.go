@@ -32,6 +32,12 @@
 // program in the kernel against it frame by frame, and the analysis of what it
 // passes against the analysis of everything.
 //
+// What it cannot follow: a portmap message whose head is spread over TCP
+// segments; more learnt ports at one time than Config has room for (Stats
+// counts them); a node of which a load is awaited and that only goes on with a
+// TCP connection to an unlisted port that it opened before; a transfer whose
+// request came before the filter, of which the analysis says nothing either.
+//
 // It needs CAP_BPF to load (CAP_SYS_ADMIN before Linux 5.8) and no CAP_PERFMON:
 // headers and tables are read by helper calls, and there is no loop. With
 // CAP_PERFMON, as root has it, the kernel leaves out barriers against

@@ -49,7 +49,8 @@ func TestOverflow(t *testing.T) {
 	lost := 0
 	for i := requests - newest; i < requests; i++ {
 		f := synth.UDP(rack, client(i), 50000, 2070, synth.TFTPData(1, make([]byte, 512)))
-		if !r.passes(f, now) || !r.passes(f, now) { // the first may be a sample
+		r.passes(f, now) // perhaps as a sample
+		if !r.passes(f, now) {
 			lost++
 		}
 	}

@@ -37,7 +37,7 @@ func (c *Counter) learn(ifaces []net.Interface) error {
 		c.learning.Add(1)
 		go func() {
 			defer c.learning.Done()
-			if err := c.listen(f); err != nil && !errors.Is(err, fs.ErrClosed) {
+			if err := c.listen(f); !errors.Is(err, fs.ErrClosed) {
 				c.mu.Lock()
 				c.learnErr = fmt.Errorf("learn ports on %s: %w", ifaces[i].Name, err)
 				c.mu.Unlock()
@@ -85,6 +85,7 @@ func filteredSocket(ifc net.Interface, program []unix.SockFilter) (*os.File, err
 // longestPortmap is enough for a reply to DUMP in one segment that GRO merged.
 const longestPortmap = 1 << 16
 
+// listen ends with an error: fs.ErrClosed after Close.
 func (c *Counter) listen(f *os.File) error {
 	l, b, number := newLearner(c.m.layout.cat), make([]byte, longestPortmap), uint64(0)
 	for {

@@ -53,7 +53,7 @@ Each packet is in exactly one line: a service of 'pxescope catalog' by its ports
 "undecodable". Bytes are whole frames without FCS. What is agreed in the traffic,
 such as TFTP's data port, is "other": 'pxescope analyze' follows conversations.
 --learn adds the ports of mountd, lockd and statd from portmap's replies that
-pass by, 64 at most, for all servers.
+pass by while the program runs, 64 at most, for all servers.
 
 --filter counts only packets that match a pcap-filter expression, decided in the
 kernel in front of the counter; the others are told as one number. It means what

@@ -14,7 +14,7 @@ import (
 func namespace(t *testing.T, name string) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: CAP_SYS_ADMIN and CAP_NET_ADMIN for a network namespace")
+		lacking(t, "needs root: CAP_SYS_ADMIN and CAP_NET_ADMIN for a network namespace")
 	}
 	ns := fmt.Sprintf("pxefw-%d-%s", os.Getpid(), name)
 	if out, err := exec.Command("ip", "netns", "add", ns).CombinedOutput(); err != nil {

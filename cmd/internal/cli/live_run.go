@@ -42,6 +42,7 @@ type liveRun struct {
 	ifaces  []capture.Interface
 	packets uint64
 	asked   capture.Time  // when news was asked for last
+	askedAt uint64        // after so many packets
 	every   time.Duration // between two times
 	failure error         // that ended the capture
 	report  *classify.Report
@@ -61,6 +62,7 @@ const (
 	newsEvery   = 200 * time.Millisecond
 	newsAtLeast = 700 * time.Millisecond
 	newsShare   = 20
+	manyPackets = 4096
 )
 
 func liveCommand(cmd *cobra.Command, s Streams, o *liveOptions) error {
@@ -81,7 +83,7 @@ func liveCommand(cmd *cobra.Command, s Streams, o *liveOptions) error {
 		return err
 	}
 	opt.Version = version()
-	time.Now().Zone() // read the zone while files may be read
+	_ = time.Local.String() // read the zone while files may be read
 	// Signals first: from here on they end the capture and not the program.
 	signals := watchSignals(r)
 	defer signals.stop()
@@ -138,7 +140,9 @@ func (r *liveRun) loop() error {
 			r.recorder.Packet(&p, r.ifaces)
 		}
 		r.engine.Packet(&p)
-		if d := p.Time.Sub(r.asked); d >= r.every || d < 0 {
+		// A clock that steps back is told from interfaces whose clocks differ: on
+		// the next tick, or after many packets.
+		if d := p.Time.Sub(r.asked); d >= r.every || d < 0 && (p.Tick() || r.packets >= r.askedAt+manyPackets) {
 			if err := r.news(p.Time); err != nil {
 				return err
 			}
@@ -162,7 +166,7 @@ func (r *liveRun) news(at capture.Time) error {
 	if r.screen != nil && at != 0 {
 		r.screen.update(r, at)
 	}
-	r.asked = at
+	r.asked, r.askedAt = at, r.packets
 	r.every = min(max(newsShare*time.Since(began), newsEvery), newsAtLeast)
 	return err
 }

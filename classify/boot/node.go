@@ -127,15 +127,19 @@ func (n *Node) addVLAN(v uint16) {
 // addStep puts x into the timeline: as a new state of a step that was reported
 // before, as one more of a run of like steps, or at the end.
 func (n *Node) addStep(x *track.Exchange) {
-	for i := len(n.Steps) - 1; i >= 0; i-- {
+	last := len(n.Steps) - 1
+	for i := last; i >= 0; i-- {
 		s := &n.Steps[i]
+		if i != last && s.First != x.First {
+			continue
+		}
 		same := s.Op == x.Op && s.Subject == x.Subject && sameServer(s.Server, x.Server)
 		if same && s.First == x.First {
 			*s = *x
 			return
 		}
 		// A file that was broken off (a question for its size) and then fetched is two steps.
-		if same && i == len(n.Steps)-1 && s.Outcome == x.Outcome && s.Complete == x.Complete && s.Op != "REQUEST" {
+		if same && i == last && s.Outcome == x.Outcome && s.Complete == x.Complete && s.Op != "REQUEST" {
 			s.Tries += x.Tries
 			s.Overdue += x.Overdue
 			s.Last = max(s.Last, x.Last)

@@ -19,15 +19,21 @@ import (
 // It holds 48 KiB and never allocates.
 type Copies struct {
 	window time.Duration
-	sets   [copySets][copyWays]copyMark
+	sets   [copySets]copySet
+	marks  [copySets][copyWays]copyMark
 	seen   uint64
 	copies uint64
 	kinds  [numCopyKinds]uint64
 }
 
+// A copySet fills one cache line: what every frame is compared with.
+type copySet struct {
+	hash [copyWays]uint64 // 0: free
+	at   [copyWays]capture.Time
+}
+
+// A copyMark is what tells the kinds of copies apart.
 type copyMark struct {
-	hash uint64 // 0: free
-	at   capture.Time
 	mac  uint32 // of the sender, folded
 	vlan uint16
 	ttl  uint8
@@ -60,25 +66,26 @@ func NewCopies(window time.Duration) *Copies { return &Copies{window: window} }
 func (c *Copies) Seen(f *wire.Frame) bool {
 	c.seen++
 	h := fingerprint(f)
-	set := &c.sets[h>>32%copySets]
-	oldest := &set[0]
-	for i := range set {
-		m := &set[i]
-		if m.hash != h {
-			if m.hash == 0 || m.at < oldest.at && oldest.hash != 0 {
-				oldest = m
+	no := h >> 32 % copySets
+	set := &c.sets[no]
+	oldest := 0
+	for i, x := range set.hash {
+		if x != h {
+			if x == 0 || set.at[i] < set.at[oldest] && set.hash[oldest] != 0 {
+				oldest = i
 			}
 			continue
 		}
-		if d := f.Time.Sub(m.at); d > c.window || d < -c.window {
-			oldest = m // the same again, but a retry
+		if d := f.Time.Sub(set.at[i]); d > c.window || d < -c.window {
+			oldest = i // the same again, but a retry
 			break
 		}
 		c.copies++
-		c.kinds[m.kind(f)]++
+		c.kinds[c.marks[no][i].kind(f)]++
 		return true
 	}
-	*oldest = copyMark{hash: h, at: f.Time, mac: foldMAC(f.SrcMAC), vlan: f.VLAN(), ttl: f.TTL}
+	set.hash[oldest], set.at[oldest] = h, f.Time
+	c.marks[no][oldest] = copyMark{mac: foldMAC(f.SrcMAC), vlan: f.VLAN(), ttl: f.TTL}
 	return false
 }
 

@@ -1,6 +1,7 @@
 package track
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"github.com/pxescope/pxescope/capture"
@@ -24,6 +25,7 @@ type Dispatcher struct {
 	tcpAll   mask
 	answers  mask
 	udpAll   mask
+	rpc      mask
 	arp      mask
 	icmp     mask
 	frags    mask
@@ -99,7 +101,7 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 		for _, k := range []struct {
 			kind Kind
 			to   *mask
-		}{{ARP, &d.arp}, {ICMP, &d.icmp}, {TCP, &d.tcpAll}, {Answers, &d.answers}, {UDP, &d.udpAll}, {Fragments, &d.frags}, {LinkLayer, &d.link}} {
+		}{{ARP, &d.arp}, {ICMP, &d.icmp}, {TCP, &d.tcpAll}, {Answers, &d.answers}, {UDP, &d.udpAll}, {RPC, &d.rpc}, {Fragments, &d.frags}, {LinkLayer, &d.link}} {
 			if s.Kinds&k.kind != 0 {
 				*k.to |= m
 			}
@@ -135,6 +137,9 @@ func (d *Dispatcher) transport(f *wire.Frame) (to mask, met *Expectation) {
 	switch f.Proto {
 	case wire.ProtoUDP:
 		to = d.udpAll
+		if mayBeRPC(f.Payload) {
+			to |= d.rpc
+		}
 		if d.portsUDP.has(src) || d.portsUDP.has(dst) {
 			to |= d.udp[src] | d.udp[dst]
 			if p := &d.expectedPorts[0]; p[src]|p[dst] != 0 {
@@ -156,6 +161,18 @@ func (d *Dispatcher) transport(f *wire.Frame) (to mask, met *Expectation) {
 		return d.other(f), nil
 	}
 	return to, nil
+}
+
+// mayBeRPC reports whether b, the payload of a datagram, begins as a message of
+// ONC RPC (RFC 5531 section 9): after the transaction id a call of version 2, or
+// a reply that is accepted or denied. Few other datagrams do, and many are looked
+// at: mountd has a port that only portmap tells.
+func mayBeRPC(b []byte) bool {
+	if len(b) < 12 {
+		return false
+	}
+	w := binary.BigEndian.Uint64(b[4:])
+	return w == 2 || w>>1 == 1<<31
 }
 
 // expects adds who expects f, by its destination or else by its source.

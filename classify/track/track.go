@@ -66,6 +66,7 @@ const (
 	ICMP
 	TCP
 	UDP
+	RPC // UDP datagrams that begin as an ONC RPC message does, see mayBeRPC
 	Fragments
 	Answers   // TCP segments with SYN and ACK
 	LinkLayer // frames that ended with StopEtherType or StopLLC: STP, LACP, LLDP, EAPOL

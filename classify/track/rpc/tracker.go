@@ -45,9 +45,10 @@ var Spec = track.Spec{
 	},
 	UDP: []uint16{portPortmap, portNFS, portMount},
 	TCP: []uint16{portPortmap, portNFS, portMount},
-	// All of UDP and TCP, because mountd has a dynamic port that a capture
-	// begun after GETPORT does not tell; what is no RPC costs a few compares.
-	Kinds: track.UDP | track.TCP | track.ICMP,
+	// On any port of UDP and TCP, because mountd has a dynamic port that a
+	// capture begun after GETPORT does not tell; a segment that is no RPC costs
+	// a few compares.
+	Kinds: track.RPC | track.TCP | track.ICMP,
 	New:   newTracker,
 }
 

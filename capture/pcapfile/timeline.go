@@ -169,8 +169,9 @@ func (t *Timeline) readAhead(in *input) {
 
 const (
 	// fileAheadSize is the chunk of a file that is read ahead: to hand one over
-	// costs some microseconds, and three should stay in a core's cache.
-	fileAheadSize = 512 << 10
+	// costs some microseconds, and what is in flight should stay in the caches:
+	// of 64 KiB to 1 MiB this cost least.
+	fileAheadSize = 256 << 10
 	// fileAheadFrom is the size of a file that is worth a goroutine.
 	fileAheadFrom = 8 << 20
 )

@@ -64,6 +64,10 @@ type tracker struct {
 	refusals *track.Table[refusalKey, *refusal]
 	learnt   *track.Table[serverKey, learntPort]
 
+	// The streams of the last segments, by bits of both ends, the same for both
+	// directions. Put moves streams, so all are forgotten then.
+	recent [recentStreams]recentStream
+
 	replied replies
 	ports   [2][1 << 16 / 64]uint64 // of learnt, index 0 UDP, 1 TCP; bits stay
 	side    lane                    // for segments that fill a gap
@@ -95,6 +99,32 @@ type session struct {
 type stream struct {
 	session
 	lanes [2]lane
+}
+
+const recentStreams = 64
+
+type recentStream struct {
+	flow wire.Flow // as orient has it
+	s    *stream   // nil: none
+}
+
+// stream finds the stream of f, or nil, its key and f's lane.
+func (t *tracker) stream(f *wire.Frame) (s *stream, k wire.Flow, lane int) {
+	r := &t.recent[(f.SrcPort^f.DstPort^uint16(f.Src[15]^f.Dst[15]))%recentStreams]
+	if x := &r.flow; r.s != nil {
+		// First, as orient does, for a host that talks to itself.
+		if x.SrcPort == f.DstPort && x.DstPort == f.SrcPort && x.Src == f.Dst && x.Dst == f.Src {
+			return r.s, *x, 1
+		}
+		if x.SrcPort == f.SrcPort && x.DstPort == f.DstPort && x.Src == f.Src && x.Dst == f.Dst {
+			return r.s, *x, 0
+		}
+	}
+	k, lane = orient(f.Flow())
+	if s = t.streams.Get(k); s != nil {
+		*r = recentStream{k, s}
+	}
+	return s, k, lane
 }
 
 // orient gives both directions of a flow one key; lane is 1 for the direction
@@ -173,8 +203,7 @@ func (t *tracker) segment(f *wire.Frame, out *track.Out) {
 			return
 		}
 	}
-	k, dir := orient(f.Flow())
-	s := t.streams.Get(k)
+	s, k, dir := t.stream(f)
 	if f.TCP.Flags&(wire.SYN|wire.RST|wire.FIN) != 0 {
 		t.control(f, s, out)
 	}
@@ -183,6 +212,7 @@ func (t *tracker) segment(f *wire.Frame, out *track.Out) {
 			return
 		}
 		t.lastID++
+		clear(t.recent[:])
 		s = t.streams.Put(k)
 		s.id = t.lastID
 	}

@@ -34,7 +34,7 @@ func prefixes(t testing.TB) []*filter.Expr {
 	list := []*filter.Expr{provisioning(t)}
 	for _, s := range []string{
 		"udp port 67 or udp port 68 or (vlan and udp port 67)", "port 69 or vlan 120", "not ip", "len > 100 and udp",
-		"host 10.0.0.1 or ether host 52:54:00:12:34:56", "tcp[((tcp[12] & 0xf0) >> 2):4] = 0x47455420", "udp[200] = 0 or ether[700:4] != 0",
+		"host 10.20.0.2 or ether host 52:54:00:a1:00:02", "tcp[((tcp[12] & 0xf0) >> 2):4] = 0x47455420", "udp[200] = 0 or ether[700:4] != 0",
 		"ip6 or pppoes", "greater 0",
 	} {
 		list = append(list, parsed(t, s))

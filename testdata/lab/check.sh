@@ -50,8 +50,8 @@ check_filter() {
   args=${4%% leaves *}
   [ "$args" = "$4" ] || leaves=${4##* leaves }
   # shellcheck disable=SC2086
-  text=$("$work/pxescope" filter --quiet $args 2>&1) || { echo "$text" && return; }
-  tcpdump -r "$2/out/$3" -w "$kept" "$text" 2>"$kept.err" || { echo "tcpdump: $(tail -1 "$kept.err")" && return; }
+  text=$(timeout 60 "$work/pxescope" filter --quiet $args 2>&1) || { echo "$text" && return; }
+  timeout 60 tcpdump -r "$2/out/$3" -w "$kept" "$text" 2>"$kept.err" || { echo "tcpdump: $(tail -1 "$kept.err")" && return; }
   analyzed "$1" "$3" "$kept" "$kept.json" "$leaves"
   jq -rn --slurpfile whole "$2/$3.json" --slurpfile kept "$kept.json" --arg args "$args" --arg leaves "$leaves" '
     def packets($report; $id): [$report[0].services[] | select(.id == $id) | .packets] | add // 0;
@@ -70,7 +70,7 @@ check_filter() {
 # Bytes are held in sum: of frames over 2 kB --compare sees the beginning.
 check_count() {
   local counted=$1/log/count.$2
-  "$work/pxescope" count --compare "$1/out/$2" --format json >"$1/$2.go" 2>"$1/$2.go.err" ||
+  timeout 60 "$work/pxescope" count --compare "$1/out/$2" --format json >"$1/$2.go" 2>"$1/$2.go.err" ||
     { echo "pxescope count --compare: $(head -c 300 "$1/$2.go.err")" && return; }
   jq -rn --slurpfile lines <(grep '^{' "$counted") --slurpfile compared "$1/$2.go" --slurpfile report "$1/$2.json" --arg ids "$3" '
     def table: [(.services[] | {key: .id, value: .packets}),

@@ -14,8 +14,8 @@ scenario() {
   host srv sw 52:54:00:00:00:02 10.20.0.2/24
   host www sw 52:54:00:00:00:06 10.20.0.6/24
   host node sw 52:54:00:0a:08:04
-  life sw
   capture arp-unanswered.pcap sw
+  life sw
   initramfs node 10.20.0.1
   client node 12 curl -s --retry 2 --retry-delay 1 --retry-all-errors http://10.40.0.6/kernel
   sleep 2

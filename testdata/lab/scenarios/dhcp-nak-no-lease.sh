@@ -15,8 +15,8 @@ scenario() {
   host node sw 52:54:00:0a:05:06
   ISC_POOL='deny unknown-clients;' isc_dhcpd srv
   foreign_lease
-  life sw
   capture dhcp-nak-no-lease.pcap sw
+  life sw
   printf 'initial-interval 3;\ntimeout 30;\n' >"$SRV/state/dhclient.conf"
   client node 36 dhclient -4 -d -1 -cf /srv/state/dhclient.conf -lf /srv/state/old -pf /srv/state/pid -sf /bin/true eth0
   sleep 6

@@ -18,8 +18,8 @@ scenario() {
   host first sw 52:54:00:0a:05:03
   host second sw 52:54:00:0a:05:04
   host third sw 52:54:00:0a:05:05
-  life sw
   capture dhcp-pool-empty.pcap sw
+  life sw
   dnsmasq srv --no-ping --dhcp-range=10.20.0.100,10.20.0.100,255.255.255.0,30m
   lease first 10
   lease second 20 -t 5 -T 3 &

@@ -16,8 +16,8 @@ scenario() {
   host node sw 52:54:00:0a:05:10
   ISC_LEASE=30 isc_dhcpd srv
   local dhcpd=$last
-  life sw
   capture dhcp-renew-unanswered.pcap sw
+  life sw
   udhcpc_script
   daemon node udhcpc -i eth0 -f -s /srv/state/udhcpc -t 5 -T 3 -A 5
   wait_log 15 "$lastlog" "obtained|lease of"

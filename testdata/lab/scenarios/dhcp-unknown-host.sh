@@ -13,8 +13,8 @@ scenario() {
   host srv sw 52:54:00:00:00:02 10.20.0.2/24
   host node sw 52:54:00:0a:05:09
   ISC_POOL="deny unknown-clients;" isc_dhcpd srv
-  life sw
   capture dhcp-unknown-host.pcap sw
+  life sw
   lease node 30 -t 5 -T 3
   sleep 6
 }

@@ -13,8 +13,8 @@ scenario() {
   nfs_segment 52:54:00:0a:07:12
   nfs_server nfs
   kill -STOP "$nfs_pid"
-  life sw
   capture mount-hung.pcap sw
+  life sw
   initramfs node
   nfsmount node 18 tcp,vers=3 10.20.0.4:/srv/nfs
 }

@@ -10,8 +10,8 @@
 scenario() {
   segment sw
   host node sw 52:54:00:0a:01:03
-  life sw
   capture nobody-dhclient.pcap sw
+  life sw
   printf 'timeout 24;\ninitial-interval 3;\n' >"$SRV/state/dhclient.conf"
   client node 40 dhclient -4 -d -1 -cf /srv/state/dhclient.conf -lf /srv/state/leases -pf /srv/state/pid -sf /bin/true eth0
   sleep 6

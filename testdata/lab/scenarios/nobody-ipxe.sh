@@ -11,8 +11,8 @@
 
 scenario() {
   segment sw
-  life sw
   capture nobody-ipxe.pcap sw
+  life sw
   bios sw 52:54:00:0a:01:01
   machine_ends 90
   # The last DISCOVER has a deadline of its own.

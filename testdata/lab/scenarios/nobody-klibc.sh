@@ -10,8 +10,8 @@
 scenario() {
   segment sw
   host node sw 52:54:00:0a:01:04
-  life sw
   capture nobody-klibc.pcap sw
+  life sw
   client node 40 /usr/lib/klibc/bin/ipconfig -t 24 -c dhcp eth0
   sleep 6
 }

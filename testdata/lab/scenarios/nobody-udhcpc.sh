@@ -10,8 +10,8 @@
 scenario() {
   segment sw
   host node sw 52:54:00:0a:01:02
-  life sw
   capture nobody-udhcpc.pcap sw
+  life sw
   lease node 30 -t 5 -T 3
   sleep 6
 }

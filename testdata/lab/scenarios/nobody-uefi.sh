@@ -10,8 +10,8 @@
 
 scenario() {
   segment sw
-  life sw
   capture nobody-uefi.pcap sw
+  life sw
   uefi sw 52:54:00:0a:01:05
   until_ok 400 log_says "$console" 'HTTP Boot over IPv6|HTTPv6' || die "no HTTP boot over IPv6: $(tail -c 400 "$console")"
   sleep 30

@@ -12,8 +12,8 @@
 scenario() {
   segment sw
   host srv sw 52:54:00:00:00:02 10.20.0.2/24
-  life sw
   capture proxydhcp-4011-silent.pcap sw
+  life sw
   dnsmasq srv --no-ping --dhcp-range=10.20.0.100,10.20.0.150,255.255.255.0,30m --dhcp-option=3,10.20.0.2 \
     --dhcp-option-force=60,PXEClient
   uefi sw 52:54:00:0a:06:03

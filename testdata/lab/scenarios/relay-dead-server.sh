@@ -17,10 +17,10 @@
 
 scenario() {
   relayed_segments 52:54:00:0a:04:02
-  life sw
-  background life2 ip netns exec "$LAB_PREFIX-relay" busybox ping 10.20.0.2
   capture relay-dead-client-side.pcap sw
   capture relay-dead-server-side.pcap core
+  life sw
+  background life2 ip netns exec "$LAB_PREFIX-relay" busybox ping 10.20.0.2
   relay_agent
   lease node 30 -t 5 -T 3
   sleep 6

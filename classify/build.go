@@ -38,17 +38,21 @@ func (e *Engine) Report(src capture.Source) *Report {
 		for i, x := range entries {
 			mine[i] = &x.Finding
 		}
-		j := boot.Judge(n, mine, e.clock.now, e.site)
-		if j.Outcome == boot.InProgress && !e.finished {
-			j.Text = strings.Replace(j.Text, " when the capture ended", "", 1)
+		doubts := withheld[n.Key]
+		rn, root, known := e.desk.recall(n, mine, len(doubts) > 0)
+		if !known {
+			j := boot.Judge(n, mine, e.clock.now, e.site)
+			if j.Outcome == boot.InProgress && !e.finished {
+				j.Text = strings.Replace(j.Text, " when the capture ended", "", 1)
+			}
+			if j.Outcome == boot.Unknown {
+				j.Text += silenced(doubts)
+			}
+			rn, root = e.node(n, mine, j), slices.Index(mine, j.Root)
+			e.desk.keep(n, mine, rn, root)
 		}
-		if j.Outcome == boot.Unknown {
-			j.Text += silenced(withheld[n.Key])
-		}
-		rn := e.node(n, mine, j)
-		if j.Root != nil {
-			x := entries[slices.Index(mine, j.Root)]
-			roots[x] = append(roots[x], rn.Name())
+		if root >= 0 {
+			roots[entries[root]] = append(roots[entries[root]], rn.Name())
 		}
 		for i := range n.Steps {
 			if n.Steps[i].Outcome == track.Open {
@@ -56,8 +60,9 @@ func (e *Engine) Report(src capture.Source) *Report {
 			}
 		}
 		r.Nodes = append(r.Nodes, rn)
-		r.Inconclusive = r.Inconclusive || undecided(j.Outcome, withheld[n.Key])
+		r.Inconclusive = r.Inconclusive || undecided(boot.Outcome(rn.Outcome), doubts)
 	})
+	e.desk.turn()
 	sortNodes(r.Nodes)
 	for _, x := range v.findings {
 		f := e.finding(x, src.Interfaces())

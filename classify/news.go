@@ -10,6 +10,7 @@ import (
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/boot"
+	"github.com/pxescope/pxescope/classify/finding"
 )
 
 // News is what became different in the Report since it was asked for last. Who
@@ -60,6 +61,51 @@ type newsDesk struct {
 	awaited  bool // some node is in progress
 	findings map[findingRef]*Finding
 	nodes    map[string]*Node
+
+	// What was concluded of nodes, in the last Report and in the one under way:
+	// of thousands, few change between two questions.
+	asked        bool
+	shown, fresh map[boot.Key]shownNode
+}
+
+// A shownNode is a conclusion, and what it rests on.
+type shownNode struct {
+	version  uint64
+	findings []*finding.Finding
+	node     Node
+	root     int // index in findings, or -1
+}
+
+// recall returns what was concluded of n before, where nothing that it rests on
+// is different. Of a node in progress the time decides too, and where findings
+// are withheld the limits of the capture.
+func (d *newsDesk) recall(n *boot.Node, findings []*finding.Finding, doubted bool) (Node, int, bool) {
+	s, ok := d.shown[n.Key]
+	if !ok || doubted || s.version != n.Version || !slices.EqualFunc(s.findings, findings, sameEvidence) {
+		return Node{}, -1, false
+	}
+	d.fresh[n.Key] = s
+	return s.node, s.root, true
+}
+
+func (d *newsDesk) keep(n *boot.Node, findings []*finding.Finding, node Node, root int) {
+	if d.asked && (node.Outcome == string(boot.Booted) || node.Outcome == string(boot.Stopped)) {
+		d.fresh[n.Key] = shownNode{n.Version, findings, node, root}
+	}
+}
+
+// turn ends a Report: what it did not ask for is forgotten.
+func (d *newsDesk) turn() {
+	if d.asked {
+		d.shown, d.fresh = d.fresh, make(map[boot.Key]shownNode, len(d.fresh))
+	}
+}
+
+// sameEvidence compares what verdicts read of findings.
+func sameEvidence(a, b *finding.Finding) bool {
+	return a.Rule == b.Rule && a.Severity == b.Severity && a.Confidence == b.Confidence && a.First == b.First && a.Last == b.Last &&
+		a.Node == b.Node && a.Server == b.Server && a.VLAN == b.VLAN && a.Iface == b.Iface && a.Subject == b.Subject && a.Summary == b.Summary &&
+		slices.Equal(a.Frames, b.Frames)
 }
 
 // News tells what is different in the Report since the last call. It is cheap
@@ -69,6 +115,9 @@ func (e *Engine) News(src capture.Source) News {
 	d := &e.desk
 	if !d.dirty && (e.clock.now.Sub(d.at) < recheck || e.packets == d.packets && !d.awaited) {
 		return News{}
+	}
+	if !d.asked {
+		d.asked, d.fresh = true, make(map[boot.Key]shownNode)
 	}
 	if !e.finished {
 		e.nodes.Review(&e.joined)
@@ -206,10 +255,11 @@ func sameFinding(a, b *Finding) bool {
 }
 
 func sameNode(a, b *Node) bool {
+	same := len(a.Timeline) == len(b.Timeline) && len(a.Timeline) > 0 && &a.Timeline[0] == &b.Timeline[0] // recalled
 	return a.MAC == b.MAC && a.Vendor == b.Vendor && a.Hostname == b.Hostname && a.Arch == b.Arch && a.Boots == b.Boots && a.Stage == b.Stage &&
 		a.Outcome == b.Outcome && a.Verdict == b.Verdict && a.NextExpected == b.NextExpected && a.RootCause == b.RootCause && a.File == b.File &&
 		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.VLAN, b.VLAN) && slices.Equal(a.Findings, b.Findings) &&
-		slices.Equal(a.Frames, b.Frames) && slices.EqualFunc(a.Timeline, b.Timeline, sameStep)
+		slices.Equal(a.Frames, b.Frames) && (same || slices.EqualFunc(a.Timeline, b.Timeline, sameStep))
 }
 
 func sameStep(a, b Step) bool {

@@ -2,7 +2,9 @@ package classify
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/synth"
@@ -49,4 +51,35 @@ func BenchmarkNewsUnderAttack(b *testing.B) {
 	b.StopTimer()
 	r := e.Report(src)
 	b.Logf("%d nodes, %d findings of %d nodes", len(r.Nodes), len(r.Findings), len(r.Findings[0].Nodes))
+}
+
+// What a question costs on a network of thousands of machines of which a few do
+// something: each leased, loaded a file, and is known.
+func BenchmarkNewsOfManyNodes(b *testing.B) {
+	place := synth.NewPlace()
+	c := &synth.Capture{}
+	mac := func(i int) string { return fmt.Sprintf("d4:ae:52:00:%02x:%02x", i>>8, i&255) }
+	addr := func(i int) string { return fmt.Sprintf("10.0.%d.%d", 1+i/250, 1+i%250) }
+	at := time.Duration(0)
+	for i := range 4000 {
+		place.Boot(c, at, mac(i), addr(i), uint32(i+1))
+		at += 50 * time.Millisecond
+	}
+	c.Join()
+	src := c.Source("many.pcap")
+	e := New(Options{})
+	var p capture.Packet
+	for src.Next(&p) == nil {
+		e.Packet(&p)
+	}
+	e.News(src)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		e.desk.dirty = true
+		e.News(src)
+	}
+	b.StopTimer()
+	r := e.Report(src)
+	b.Logf("%d nodes, %d findings", len(r.Nodes), len(r.Findings))
 }

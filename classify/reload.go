@@ -25,7 +25,7 @@ func (e *Engine) Reload(s *site.Site, c *catalog.Catalog) {
 	e.services = e.services.with(c, e.site, e.opt.Phase, e.opt.Platform)
 	e.quality.catalog(c)
 	e.cat = c
-	e.desk.dirty = true
+	e.desk.dirty, e.desk.shown = true, nil
 }
 
 // with is a fresh table of services that goes on counting. Packets of services

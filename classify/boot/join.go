@@ -30,6 +30,7 @@ func (n *Nodes) Exchange(x *track.Exchange, out *track.Out) {
 	if x.Outcome == track.Answered {
 		v = n.settle(v)
 	}
+	n.changed(v)
 	v.addVLAN(x.VLAN)
 	v.Iface = x.Iface
 	v.addStep(x)
@@ -55,6 +56,7 @@ func (n *Nodes) Expected(e *track.Expectation, now capture.Time, out *track.Out)
 	}
 	if k, ok := n.byAddr[addrKey{anyVLAN, e.Addr}]; ok {
 		if v := n.nodes.Get(k); v != nil {
+			n.changed(v)
 			n.busy(v, out)
 			n.progress(v, now, out)
 			v.reach(track.StageTFTP)
@@ -246,6 +248,7 @@ func (n *Nodes) progress(v *Node, at capture.Time, out *track.Out) {
 }
 
 func (n *Nodes) overdue(v *Node, at capture.Time, out *track.Out) {
+	n.changed(v)
 	w := v.wait
 	v.wait = waitNothing
 	switch w {

@@ -176,6 +176,7 @@ func (n *Nodes) arp(x *track.Exchange, out *track.Out) {
 		return
 	}
 	v := n.Get(k)
+	n.changed(v)
 	v.addStep(x)
 	v.reach(track.StageDHCP)
 	target := finding.Endpoint{Addr: x.Server.Addr}

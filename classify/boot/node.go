@@ -50,6 +50,9 @@ type Node struct {
 	Stage    track.Stage
 	Lease    *track.Lease // last acknowledged lease that has boot information
 	Renewed  bool         // acts as a running system that renews its lease
+	// Version is another one, never seen before, whenever the node may have
+	// become different.
+	Version uint64
 
 	given     *track.Lease // last acknowledged lease of any kind
 	asked     *track.Lease // what the client last said of itself

@@ -33,6 +33,12 @@ type Nodes struct {
 	vlans     map[uint16]*vlanSeen
 	watched   watched
 	evicted   uint64
+	changes   uint64 // Version of the node that changed last
+}
+
+func (n *Nodes) changed(v *Node) {
+	n.changes++
+	v.Version = n.changes
 }
 
 type addrKey struct {

@@ -73,6 +73,7 @@ func (n *Nodes) heard(f *wire.Frame, out *track.Out) {
 		v = n.nodes.Get(k)
 	}
 	if v != nil && v.wait == waitLoad && v.watch.on {
+		n.changed(v)
 		n.busy(v, out)
 	}
 }

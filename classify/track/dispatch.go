@@ -2,6 +2,7 @@ package track
 
 import (
 	"encoding/binary"
+	"maps"
 	"math/bits"
 
 	"github.com/pxescope/pxescope/capture"
@@ -46,6 +47,7 @@ type Dispatcher struct {
 	deadline capture.Time // earliest of all
 	sink     Sink
 	out      Out
+	ended    *ending // after Finish
 }
 
 type mask uint16
@@ -113,6 +115,9 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 // Frame delivers f. The result is the expectation that f met, or nil; it is
 // valid until the next call.
 func (d *Dispatcher) Frame(f *wire.Frame) *Expectation {
+	if d.ended != nil {
+		return nil
+	}
 	if f.Time >= d.deadline {
 		d.Tick(f.Time)
 	}
@@ -257,17 +262,35 @@ func (d *Dispatcher) earliest() capture.Time {
 	return at
 }
 
-// Finish passes the deadlines up to end and closes every tracker.
+// Finish passes the deadlines up to end and closes every tracker. What they
+// counted stays; what they knew is given up, so that a report can be built in
+// its place. Frames that come later are ignored.
 func (d *Dispatcher) Finish(end capture.Time) {
+	if d.ended != nil {
+		return
+	}
 	d.Tick(end)
 	for _, t := range d.trackers {
 		t.Finish(end, &d.out)
 		d.drain()
 	}
+	last := &ending{evicted: d.Evicted()}
+	d.Count(&last.counts)
+	*d = Dispatcher{ended: last, deadline: Never}
 }
 
-// Count adds up the trackers' arithmetic.
+// An ending is what remains of a Dispatcher that has finished.
+type ending struct {
+	counts  Counts
+	evicted map[string]uint64
+}
+
+// Count adds up the trackers' arithmetic in c, which is empty.
 func (d *Dispatcher) Count(c *Counts) {
+	if d.ended != nil {
+		*c = d.ended.counts
+		return
+	}
 	for _, t := range d.trackers {
 		t.Count(c)
 	}
@@ -275,6 +298,9 @@ func (d *Dispatcher) Count(c *Counts) {
 
 // Evicted is how many live entries each tracker dropped, by name.
 func (d *Dispatcher) Evicted() map[string]uint64 {
+	if d.ended != nil {
+		return maps.Clone(d.ended.evicted)
+	}
 	m := make(map[string]uint64)
 	for i, t := range d.trackers {
 		if n := t.Evicted(); n > 0 {

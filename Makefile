@@ -2,12 +2,12 @@
 GO ?= go
 T  ?= 30s
 
-.PHONY: all build test check fmt-check vet lint cross fuzz bench bench-count bench-follow bench-live golden docs lab filter-truth
+.PHONY: all build test check fmt-check vet lint cross fuzz bench bench-stages bench-compare bench-count bench-follow bench-live golden docs lab filter-truth
 
 all: check
 
 build:
-	$(GO) build -trimpath -o bin/pxescope ./cmd/pxescope
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/pxescope ./cmd/pxescope
 
 # What CI runs.
 check: test lint cross
@@ -44,8 +44,26 @@ fuzz:
 	  done; \
 	done
 
-bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+# pxescope against what else reads captures, on two traces of SIZE megabytes that
+# are written once; see testdata/bench/README.md. SIZE=64 takes a minute or two.
+SIZE   ?= 1000
+ROUNDS ?= 5
+bench: build
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bench ./testdata/bench
+	bin/bench -pxescope bin/pxescope -size $(SIZE) -rounds $(ROUNDS)
+
+# What each stage costs: reader, decoder, look-up, every tracker, the engine.
+STAGES = ./capture/pcapfile ./classify/...
+bench-stages:
+	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchmem $(STAGES)
+
+# The stages now and at another commit, make bench-compare BASE=v0.1.0: both are
+# built first and then run in turn, so that what else the machine does hits both.
+BASE      ?= HEAD
+BENCH     ?= Trace|Lookup|Tracker|Decode|ReadPcap|Table
+BENCHSTAT ?= golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+bench-compare:
+	GO="$(GO)" BENCHSTAT="$(BENCHSTAT)" testdata/bench/compare.sh "$(BASE)" "$(BENCH)" ./capture/pcapfile ./classify ./classify/track ./classify/wire
 
 # What counting in the kernel adds to a packet, as root: next to an empty program
 # and behind a filter, by test runs; and next to nftables counters, in a flood.

@@ -13,7 +13,7 @@ type Packet struct {
 	Link    LinkType // per packet: pcapng mixes link types
 	Iface   int      // index into Source.Interfaces
 	VLAN    VLAN     // tag that the kernel delivered beside the data, if any
-	WireLen int      // bytes on the wire, >= len(Data) in a sane capture
+	WireLen int      // bytes on the wire but those of VLAN, >= len(Data) in a sane capture
 	Data    []byte   // captured bytes, valid until the next call of Next
 }
 
@@ -47,7 +47,7 @@ type FileInfo struct {
 	Name      string // as the user named it; members as archive!member
 	Format    string // pcap, pcapng, snoop, live
 	Packets   uint64
-	Bytes     uint64 // sum of WireLen
+	Bytes     uint64 // sum of WireLen and of tags beside packets
 	First     Time   // zero when there was no packet
 	Last      Time
 	Truncated bool   // the file ends inside a record

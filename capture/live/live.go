@@ -213,6 +213,9 @@ func (c *Capture) Next(p *capture.Packet) error {
 	}
 	c.info.Packets++
 	c.info.Bytes += uint64(p.WireLen)
+	if p.VLAN.Present {
+		c.info.Bytes += 4
+	}
 	if c.info.Packets == 1 {
 		c.info.First = p.Time
 	}

@@ -27,11 +27,12 @@ func (d *Decoder) Decode(p *capture.Packet, f *Frame) {
 	f.reset(p)
 	d.depth, d.joined = d.base, -1
 	d.frags.packet++
-	if p.VLAN.Present {
-		f.Tags[0], f.TagCount = p.VLAN.TCI&vidMask, 1
-	}
 	// cut is how many bytes of the present layer were on the wire beyond b.
 	b, cut := p.Data, f.WireLen-len(p.Data)
+	if p.VLAN.Present {
+		f.Tags[0], f.TagCount = p.VLAN.TCI&vidMask, 1
+		f.WireLen, f.CapLen = f.WireLen+tagLen, f.CapLen+tagLen
+	}
 	if p.Link == capture.LinkEthernet {
 		d.ethernet(f, b, cut)
 		return

@@ -5,6 +5,7 @@ import "encoding/binary"
 const (
 	etherHeader = 14
 	vidMask     = 0x0fff
+	tagLen      = 4
 
 	etherQ     = 0x8100 // IEEE 802.1Q C-tag
 	etherAD    = 0x88a8 // IEEE 802.1ad S-tag

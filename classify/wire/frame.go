@@ -22,7 +22,7 @@ type Frame struct {
 	Time    capture.Time
 	ID      capture.FrameID
 	Iface   int
-	WireLen int
+	WireLen int // with a tag that the kernel delivered beside the packet
 	CapLen  int
 	// Copy is set by the engine: the same datagram was seen a moment ago (a
 	// SPAN port, several interfaces). Counts include copies, judgement skips them.

@@ -16,7 +16,7 @@ func checkFrame(t testing.TB, p *capture.Packet, f *wire.Frame) {
 		t.Helper()
 		t.Errorf("frame %d, link type %v: "+format, append([]any{p.ID.Number(), p.Link}, args...)...)
 	}
-	if f.Time != p.Time || f.ID != p.ID || f.Link != p.Link || f.Iface != p.Iface || f.CapLen != len(p.Data) || f.WireLen < f.CapLen {
+	if f.Time != p.Time || f.ID != p.ID || f.Link != p.Link || f.Iface != p.Iface || f.CapLen != len(p.Data)+beside(p) || f.WireLen < f.CapLen {
 		fail("got time %d, id %d, link %v, interface %d, lengths %d and %d, not those of the packet", f.Time, f.ID, f.Link, f.Iface, f.CapLen, f.WireLen)
 	}
 	if f.PayloadLen < len(f.Payload) {

@@ -41,11 +41,15 @@ func (p *printer) title(format string, args ...any) {
 
 func (p *printer) captures() {
 	for _, c := range p.r.Captures {
+		name, empty := Escape(c.File), Escape(c.Format)+", no packets"
+		if c.Format == "live" {
+			name, empty = "live on "+Escape(strings.Join(c.Interfaces, ", ")), "no packets"
+		}
 		if c.Packets == 0 {
-			p.line("%s: %s, no packets", Escape(c.File), Escape(c.Format))
+			p.line("%s: %s", name, empty)
 			continue
 		}
-		p.line("%s: %s %s, %s to %s (%v)", Escape(c.File), count(c.Packets), plural(c.Packets, "packet"),
+		p.line("%s: %s %s, %s to %s (%v)", name, count(c.Packets), plural(c.Packets, "packet"),
 			p.stamp(c.First), p.clock(c.Last), c.Last.Std().Sub(c.First.Std()).Round(time.Millisecond))
 	}
 }

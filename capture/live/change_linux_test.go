@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 )
 
 // wantNext sends frames and wants them to be what comes next.
-func (s *session) wantNext(w *wire, first, n uint32) {
+func (s *session) wantNext(w *netlab.Wire, first, n uint32) {
 	s.t.Helper()
-	w.send(numbered(first, n, 100)...)
+	w.Send(numbered(first, n, 100)...)
 	for i, p := range s.take(int(n)) {
 		if got := number(p.data); got != first+uint32(i) {
 			s.t.Fatalf("got packet %d, want %d", got, first+uint32(i))
@@ -24,15 +25,15 @@ func (s *session) wantNext(w *wire, first, n uint32) {
 func TestDownAndUp(t *testing.T) {
 	l := newLab(t, "eth1", "eth2")
 	s := l.open(Options{Interfaces: []string{"eth1", "eth2"}})
-	one, two := l.wire(l.far, "eth1"), l.wire(l.far, "eth2")
+	one, two := l.Wire(l.Far, "eth1"), l.Wire(l.Far, "eth2")
 	s.wantNext(one, 1, 10)
-	l.ip("-n", l.near, "link", "set", "eth1", "down")
+	l.IP("-n", l.Near, "link", "set", "eth1", "down")
 	s.waitFor("eth1 went down")
 	if st := s.Stats(); st[0].State != "down" || st[1].State != "up" {
 		t.Errorf("got %+v", st)
 	}
 	s.wantNext(two, 100, 10) // it goes on with the others
-	l.ip("-n", l.near, "link", "set", "eth1", "up")
+	l.IP("-n", l.Near, "link", "set", "eth1", "up")
 	s.waitFor("eth1 is up")
 	s.wantNext(one, 200, 10)
 	if st := s.Stats(); st[0].State != "up" || st[0].Received.N != 20 || st[1].Received.N != 10 {
@@ -43,34 +44,34 @@ func TestDownAndUp(t *testing.T) {
 // An interface that is down when the capture begins is waited for.
 func TestDownAtFirst(t *testing.T) {
 	l := newLab(t, "eth1")
-	l.ip("-n", l.near, "link", "set", "eth1", "down")
+	l.IP("-n", l.Near, "link", "set", "eth1", "down")
 	s := l.open(Options{Interfaces: []string{"eth1"}})
 	if got := s.said.String(); got != "eth1 is down: waiting for it to come up" {
 		t.Errorf("got %q", got)
 	}
-	l.ip("-n", l.near, "link", "set", "eth1", "up")
+	l.IP("-n", l.Near, "link", "set", "eth1", "up")
 	s.waitFor("eth1 is up")
-	s.wantNext(l.wire(l.far, "eth1"), 1, 5)
+	s.wantNext(l.Wire(l.Far, "eth1"), 1, 5)
 }
 
 func TestCarrier(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{"eth1"}})
-	l.ip("-n", l.far, "link", "set", "eth1", "down")
+	l.IP("-n", l.Far, "link", "set", "eth1", "down")
 	s.waitFor("eth1 has no carrier")
-	l.ip("-n", l.far, "link", "set", "eth1", "up")
+	l.IP("-n", l.Far, "link", "set", "eth1", "up")
 	s.waitFor("eth1 has a carrier again")
-	s.wantNext(l.wire(l.far, "eth1"), 1, 5)
+	s.wantNext(l.Wire(l.Far, "eth1"), 1, 5)
 }
 
 func TestRename(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{"eth1"}})
-	w := l.wire(l.far, "eth1")
+	w := l.Wire(l.Far, "eth1")
 	s.wantNext(w, 1, 5)
-	l.ip("-n", l.near, "link", "set", "eth1", "down")
-	l.ip("-n", l.near, "link", "set", "eth1", "name", "enp1s0")
-	l.ip("-n", l.near, "link", "set", "enp1s0", "up")
+	l.IP("-n", l.Near, "link", "set", "eth1", "down")
+	l.IP("-n", l.Near, "link", "set", "eth1", "name", "enp1s0")
+	l.IP("-n", l.Near, "link", "set", "enp1s0", "up")
 	s.waitFor("eth1 is called enp1s0 now")
 	s.until("it to be up", func(*capture.Packet) bool { return s.Stats()[0].State == "up" })
 	s.wantNext(w, 10, 5)
@@ -84,25 +85,25 @@ func TestRename(t *testing.T) {
 func TestRemovedAndBack(t *testing.T) {
 	l := newLab(t, "eth1", "eth2")
 	s := l.open(Options{Interfaces: []string{"eth1", "eth2"}, Filter: classic(t, "ether proto 0x88b5"), SnapLen: 90})
-	two := l.wire(l.far, "eth2")
+	two := l.Wire(l.Far, "eth2")
 	dropRights(t)
 	for i := range uint32(3) {
-		s.wantNext(l.wire(l.far, "eth1"), 100*i+1, 5)
-		l.ip("-n", l.near, "link", "del", "eth1")
+		s.wantNext(l.Wire(l.Far, "eth1"), 100*i+1, 5)
+		l.IP("-n", l.Near, "link", "del", "eth1")
 		s.waitFor("eth1 was removed: waiting for it to come back")
 		if st := s.Stats()[0]; st.State != "gone" {
 			t.Errorf("got %+v", st)
 		}
 		s.wantNext(two, 100*i+50, 5)
 		s.said.list = nil
-		l.pair("eth1")
+		l.Pair("eth1")
 		s.waitFor("eth1 is back")
 		s.until("it to be up", func(*capture.Packet) bool { return s.Stats()[0].State == "up" })
 		// Promiscuous again, and the filter still there.
-		w := l.wire(l.far, "eth1")
+		w := l.Wire(l.Far, "eth1")
 		foreign := frame(1, 100)
 		foreign[13] = 0xb6
-		w.send(foreign)
+		w.Send(foreign)
 		s.wantNext(w, 100*i+70, 5)
 	}
 	if n := s.Stats()[0].Received.N; n != 3*10 {
@@ -117,7 +118,7 @@ func TestRemovedAndBack(t *testing.T) {
 func TestLastRemoved(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{"eth1"}})
-	l.ip("-n", l.near, "link", "del", "eth1")
+	l.IP("-n", l.Near, "link", "del", "eth1")
 	s.waitFor("eth1 was removed")
 	if got := s.rest(); len(got) != 0 {
 		t.Errorf("got %d packets", len(got))
@@ -132,7 +133,7 @@ func TestLastRemoved(t *testing.T) {
 func TestBackAsAnother(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{"eth1"}})
-	l.ip("-n", l.near, "link", "del", "eth1")
+	l.IP("-n", l.Near, "link", "del", "eth1")
 	s.waitFor("eth1 was removed")
 	fd := l.tun("eth1")
 	s.waitFor("eth1 is another kind of interface now")
@@ -141,38 +142,38 @@ func TestBackAsAnother(t *testing.T) {
 	end := time.Now().Add(limit)
 	for {
 		// The tun interface goes some time after its file.
-		if err := inNetNS(l.near, func() error { _, err := s.engine.(*rings).net.find("eth1"); return err }); err != nil {
+		if err := inNetNS(l.Near, func() error { _, err := s.engine.(*rings).net.find("eth1"); return err }); err != nil {
 			break
 		}
 		if time.Now().After(end) {
 			t.Fatal("the tun interface does not go")
 		}
 	}
-	l.pair("eth1")
+	l.Pair("eth1")
 	s.waitFor("eth1 is back")
-	s.wantNext(l.wire(l.far, "eth1"), 1, 5)
+	s.wantNext(l.Wire(l.Far, "eth1"), 1, 5)
 }
 
 // With any, interfaces come and go; each has an entry when it sends.
 func TestAny(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{Any}})
-	w := l.wire(l.far, "eth1")
+	w := l.Wire(l.Far, "eth1")
 	broadcast := frame(1, 100)
 	copy(broadcast, "\xff\xff\xff\xff\xff\xff")
-	w.send(broadcast)
+	w.Send(broadcast)
 	if p := s.take(1)[0]; s.Interfaces()[p.Iface].Name != "eth1" || p.Link != capture.LinkEthernet || len(p.data) != 100 {
 		t.Errorf("got %+v of %+v", p.Packet, s.Interfaces())
 	}
-	l.pair("eth9")
-	l.wire(l.far, "eth9").send(frame(2, 100))
+	l.Pair("eth9")
+	l.Wire(l.Far, "eth9").Send(frame(2, 100))
 	p := s.take(1)[0]
 	if i := s.Interfaces(); len(i) != 3 || i[0].Name != Any || i[1].Name != "eth1" || i[2].Name != "eth9" || p.Iface != 2 {
 		t.Errorf("got packet of interface %d of %+v", p.Iface, i)
 	}
-	l.ip("-n", l.near, "link", "del", "eth9")
-	l.pair("eth9")
-	l.wire(l.far, "eth9").send(frame(3, 100))
+	l.IP("-n", l.Near, "link", "del", "eth9")
+	l.Pair("eth9")
+	l.Wire(l.Far, "eth9").Send(frame(3, 100))
 	if p := s.take(1)[0]; p.Iface != 2 || number(p.data) != 3 {
 		t.Errorf("got a packet of interface %d, want it under the entry that it had", p.Iface)
 	}

@@ -36,7 +36,7 @@ func TestErrors(t *testing.T) {
 		{"both filters", Options{Interfaces: []string{"eth1"}, Filter: Filter{ProgFD: 3, Classic: classic(t, "ip").Classic}}, ErrUnsupported, "at once", ""},
 	} {
 		if c.o.NetNS == "" {
-			c.o.NetNS = l.near
+			c.o.NetNS = l.Near
 		}
 		got, err := Open(c.o)
 		if err == nil {
@@ -79,7 +79,7 @@ func TestNothingLeft(t *testing.T) {
 	before := count()
 	for range 50 {
 		l.open(Options{Interfaces: []string{"eth1"}}).Close()
-		if c, err := Open(Options{Interfaces: []string{"eth1", "eth7"}, NetNS: l.near}); err == nil {
+		if c, err := Open(Options{Interfaces: []string{"eth1", "eth7"}, NetNS: l.Near}); err == nil {
 			c.Close()
 			t.Fatal("got no error")
 		}
@@ -128,16 +128,16 @@ func TestNoRight(t *testing.T) {
 
 func TestDevices(t *testing.T) {
 	l := newLab(t, "eth1", "eth2")
-	l.ip("-n", l.near, "addr", "add", "192.0.2.1/24", "dev", "eth1")
-	l.ip("-n", l.near, "link", "set", "eth1", "address", "02:00:00:00:00:01")
-	l.ip("-n", l.far, "link", "set", "eth2", "down")
+	l.IP("-n", l.Near, "addr", "add", "192.0.2.1/24", "dev", "eth1")
+	l.IP("-n", l.Near, "link", "set", "eth1", "address", "02:00:00:00:00:01")
+	l.IP("-n", l.Far, "link", "set", "eth2", "down")
 	l.tun("tun0")
-	l.ip("-n", l.near, "link", "set", "tun0", "down")
+	l.IP("-n", l.Near, "link", "set", "tun0", "down")
 	var list []Device
 	by := make(map[string]Device)
 	for end := time.Now().Add(limit); by["eth2"].State != "no carrier" && time.Now().Before(end); {
 		var err error
-		if list, err = Devices(l.near); err != nil {
+		if list, err = Devices(l.Near); err != nil {
 			t.Fatal(err)
 		}
 		for _, d := range list {

@@ -5,122 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 )
 
 // limit is when a test gives up waiting for the kernel.
 const limit = 20 * time.Second
 
-// A lab is two network namespaces that nobody else uses, with veth pairs
-// between them: each has one end of a pair under the same name.
+// A lab is where a capture is tested: in Near, of what comes from Far.
 type lab struct {
-	t         *testing.T
-	near, far string // the capture is in near
+	*netlab.Lab
+	t *testing.T
 }
 
-var labs int
-
-// newLab makes the namespaces and pairs with these names, up.
 func newLab(t *testing.T, pairs ...string) *lab {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("needs root in CI")
-		}
-		t.Skip("needs root: CAP_NET_RAW, CAP_NET_ADMIN and CAP_SYS_ADMIN for network namespaces")
-	}
-	labs++
-	id := fmt.Sprintf("pxelive%d-%d", os.Getpid(), labs)
-	l := &lab{t, id + "-near", id + "-far"}
-	for _, ns := range []string{l.near, l.far} {
-		l.ip("netns", "add", ns)
-		t.Cleanup(func() { exec.Command("ip", "netns", "del", ns).Run() })
-		l.ip("netns", "exec", ns, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
-	}
-	for _, name := range pairs {
-		l.pair(name)
-	}
-	return l
-}
-
-func (l *lab) pair(name string) {
-	l.t.Helper()
-	l.ip("-n", l.near, "link", "add", name, "type", "veth", "peer", "name", name, "netns", l.far)
-	for _, ns := range []string{l.near, l.far} {
-		l.ip("-n", ns, "link", "set", name, "arp", "off", "up")
-	}
-}
-
-func (l *lab) ip(args ...string) {
-	l.t.Helper()
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		l.t.Fatalf("ip %v: %v: %s", args, err, out)
-	}
-}
-
-// in runs do on a thread inside a namespace.
-func (l *lab) in(ns string, do func() error) {
-	l.t.Helper()
-	if err := inNetNS(ns, do); err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-// A wire sends frames from one end.
-type wire struct {
-	t  *testing.T
-	mu sync.Mutex
-	fd int // -1: closed
-	to unix.SockaddrLinklayer
-}
-
-func (l *lab) wire(ns, name string) *wire {
-	l.t.Helper()
-	w := &wire{t: l.t}
-	l.in(ns, func() error {
-		ifc, err := net.InterfaceByName(name)
-		if err != nil {
-			return err
-		}
-		w.to.Ifindex = ifc.Index
-		w.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		return err
-	})
-	l.t.Cleanup(func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		unix.Close(w.fd)
-		w.fd = -1
-	})
-	return w
-}
-
-func (w *wire) send(frames ...[]byte) {
-	w.t.Helper()
-	for _, f := range frames {
-		if err := w.try(f); err != nil {
-			w.t.Fatalf("send %d bytes: %v", len(f), err)
-		}
-	}
-}
-
-func (w *wire) try(f []byte) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	to := w.to
-	// The type is what the device layer would have set.
-	to.Protocol = binary.NativeEndian.Uint16(f[12:14])
-	return unix.Sendto(w.fd, f, 0, &to)
+	return &lab{netlab.New(t, pairs...), t}
 }
 
 // frame is one of a type that nothing answers, with a number in it.
@@ -178,7 +83,7 @@ func (l *lab) open(o Options) *session {
 	l.t.Helper()
 	s := &session{t: l.t, said: &notices{}}
 	if o.NetNS == "" {
-		o.NetNS = l.near
+		o.NetNS = l.Near
 	}
 	if o.Tick == 0 {
 		o.Tick = 10 * time.Millisecond

@@ -20,10 +20,10 @@ func TestLibpcap(t *testing.T) {
 	foreign := frame(1, 90)
 	foreign[13] = 0xb6
 	for i, name := range []string{"eth1", "eth2"} {
-		w := l.wire(l.far, name)
+		w := l.Wire(l.Far, name)
 		for k := range uint32(3) {
 			f := frame(k+1, 100+int(k)*100)
-			w.send(foreign, f)
+			w.Send(foreign, f)
 			p := s.take(1)[0]
 			want := f[:min(len(f), 128)]
 			if !bytes.Equal(p.data, want) || p.WireLen != len(f) || p.Iface != i || p.Link != capture.LinkEthernet {
@@ -71,8 +71,8 @@ func TestLibpcapTag(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{"eth1"}, Engine: EngineLibpcap, Direction: In, Filter: classic(t, "vlan 10")})
 	f := tagged(frame(1, 90), 0x8100_000a)
-	l.wire(l.near, "eth1").send(f)
-	l.wire(l.far, "eth1").send(frame(2, 90), f)
+	l.Wire(l.Near, "eth1").Send(f)
+	l.Wire(l.Far, "eth1").Send(frame(2, 90), f)
 	got := s.take(1)
 	got = append(got, s.rest()...)
 	if len(got) != 1 || !bytes.Equal(got[0].data, f) || got[0].VLAN.Present {
@@ -85,13 +85,13 @@ func TestLibpcapTag(t *testing.T) {
 func TestLibpcapLinks(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{Any}, Engine: EngineLibpcap})
-	l.wire(l.far, "eth1").send(frame(1, 90))
+	l.Wire(l.Far, "eth1").Send(frame(1, 90))
 	if p := s.take(1)[0]; p.Link != capture.LinkSLL || len(p.data) != 16+90-14 {
 		t.Errorf("got link type %s, %d bytes", p.Link, len(p.data))
 	}
-	l.ip("-n", l.near, "link", "set", "lo", "up")
+	l.IP("-n", l.Near, "link", "set", "lo", "up")
 	s = l.open(Options{Interfaces: []string{"lo"}, Engine: EngineLibpcap})
-	l.wire(l.near, "lo").send(frame(1, 90))
+	l.Wire(l.Near, "lo").Send(frame(1, 90))
 	if got := s.take(1); got[0].Link != capture.LinkEthernet {
 		t.Errorf("got link type %s", got[0].Link)
 	}
@@ -104,13 +104,13 @@ func TestLibpcapLinks(t *testing.T) {
 func TestLibpcapRemoved(t *testing.T) {
 	l := newLab(t, "eth1", "eth2")
 	s := l.open(Options{Interfaces: []string{"eth1", "eth2"}, Engine: EngineLibpcap})
-	l.ip("-n", l.near, "link", "del", "eth1")
+	l.IP("-n", l.Near, "link", "del", "eth1")
 	s.waitFor("eth1 ended")
-	s.wantNext(l.wire(l.far, "eth2"), 1, 5)
+	s.wantNext(l.Wire(l.Far, "eth2"), 1, 5)
 	if st := s.Stats(); st[0].State != "gone" {
 		t.Errorf("got %+v", st)
 	}
-	l.ip("-n", l.near, "link", "del", "eth2")
+	l.IP("-n", l.Near, "link", "del", "eth2")
 	var p capture.Packet
 	for end := time.Now().Add(limit); ; {
 		if err := s.Next(&p); errors.Is(err, io.EOF) {
@@ -123,10 +123,10 @@ func TestLibpcapRemoved(t *testing.T) {
 
 func TestLibpcapErrors(t *testing.T) {
 	l := newLab(t, "eth1")
-	if _, err := Open(Options{Interfaces: []string{"eth7"}, NetNS: l.near, Engine: EngineLibpcap}); !errors.Is(err, ErrNoInterface) {
+	if _, err := Open(Options{Interfaces: []string{"eth7"}, NetNS: l.Near, Engine: EngineLibpcap}); !errors.Is(err, ErrNoInterface) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Open(Options{Interfaces: []string{"eth1"}, NetNS: l.near, Engine: EngineLibpcap, Filter: Filter{ProgFD: 3}}); !errors.Is(err, ErrUnsupported) {
+	if _, err := Open(Options{Interfaces: []string{"eth1"}, NetNS: l.Near, Engine: EngineLibpcap, Filter: Filter{ProgFD: 3}}); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("got %v", err)
 	}
 	dropRights(t)

@@ -16,11 +16,11 @@ import (
 // setLinkType makes a tun interface say that it is of another hardware type.
 func (l *lab) setLinkType(fd int, name string, hatype int) {
 	l.t.Helper()
-	l.ip("-n", l.near, "link", "set", name, "down")
+	l.IP("-n", l.Near, "link", "set", name, "down")
 	if err := unix.IoctlSetInt(fd, unix.TUNSETLINK, hatype); err != nil {
 		l.t.Fatal(err)
 	}
-	l.ip("-n", l.near, "link", "set", name, "up")
+	l.IP("-n", l.Near, "link", "set", name, "up")
 }
 
 // datagram is an IPv4 header with UDP ports.
@@ -65,7 +65,7 @@ func TestUnreadLinkType(t *testing.T) {
 	l := newLab(t, "eth1")
 	fd := l.tun("can0")
 	l.setLinkType(fd, "can0", unix.ARPHRD_CAN)
-	_, err := Open(Options{Interfaces: []string{"can0"}, NetNS: l.near})
+	_, err := Open(Options{Interfaces: []string{"can0"}, NetNS: l.Near})
 	if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "link type 280") {
 		t.Errorf("got %v", err)
 	}
@@ -75,14 +75,14 @@ func TestUnreadLinkType(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.wantNext(l.wire(l.far, "eth1"), 1, 3)
+	s.wantNext(l.Wire(l.Far, "eth1"), 1, 3)
 	if got := s.said.String(); strings.Count(got, "can0 is left out") != 1 {
 		t.Errorf("it said %q, want once that can0 is left out", got)
 	}
 	if i := s.Interfaces(); len(i) != 2 || i[1].Name != "eth1" {
 		t.Errorf("got %+v", i)
 	}
-	list, err := Devices(l.near)
+	list, err := Devices(l.Near)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestNoAdapterStamps(t *testing.T) {
 		if !strings.Contains(s.said.String(), "eth1 does not stamp packets") {
 			t.Errorf("it said %q", s.said)
 		}
-		s.wantNext(l.wire(l.far, "eth1"), 1, 3)
+		s.wantNext(l.Wire(l.Far, "eth1"), 1, 3)
 		if f := s.Files()[0]; f.First.Std().Year() < 2024 {
 			t.Errorf("got %v", f.First.Std())
 		}

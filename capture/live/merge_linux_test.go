@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 )
 
 // Packets of two interfaces, sent in turn at a rate that leaves blocks partly
@@ -16,10 +17,10 @@ func TestTwoInterfaces(t *testing.T) {
 	l := newLab(t, "eth1", "eth2")
 	s := l.open(Options{Interfaces: []string{"eth1", "eth2"}})
 	const n = 2000
-	wires := []*wire{l.wire(l.far, "eth1"), l.wire(l.far, "eth2")}
+	wires := []*netlab.Wire{l.Wire(l.Far, "eth1"), l.Wire(l.Far, "eth2")}
 	go func() {
 		for i := range uint32(n) {
-			wires[i%2].try(frame(i+1, 100))
+			wires[i%2].Try(frame(i+1, 100))
 			if i%20 == 0 {
 				time.Sleep(time.Millisecond)
 			}
@@ -41,10 +42,10 @@ func TestFloodBeside(t *testing.T) {
 	const n = 20000
 	var senders sync.WaitGroup
 	for i, every := range []int{1, 100} {
-		w := l.wire(l.far, []string{"eth1", "eth2"}[i])
+		w := l.Wire(l.Far, []string{"eth1", "eth2"}[i])
 		senders.Go(func() {
 			for k := range n / every {
-				w.try(frame(uint32(k+1), 200))
+				w.Try(frame(uint32(k+1), 200))
 				if every > 1 {
 					time.Sleep(200 * time.Microsecond)
 				}
@@ -99,9 +100,9 @@ func TestFloodBeside(t *testing.T) {
 func TestDropsAreCounted(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{"eth1"}, Buffer: 1})
-	w := l.wire(l.far, "eth1")
+	w := l.Wire(l.Far, "eth1")
 	const n = 3000
-	w.send(numbered(1, n, 1000)...) // ten times the ring
+	w.Send(numbered(1, n, 1000)...) // ten times the ring
 	before := s.Stats()[0]
 	if before.Received.N != n || before.RingDropped.N == 0 || before.RingDropped.N >= n || before.Freezes.N == 0 {
 		t.Errorf("got %+v", before)
@@ -129,12 +130,12 @@ func TestTicks(t *testing.T) {
 		l := newLab(t, "eth1", "eth2")
 		s := l.open(Options{Interfaces: names, Tick: time.Nanosecond})
 		done := make(chan bool)
-		wires := []*wire{l.wire(l.far, "eth1"), l.wire(l.far, "eth2")}
+		wires := []*netlab.Wire{l.Wire(l.Far, "eth1"), l.Wire(l.Far, "eth2")}
 		go func() {
 			defer close(done)
 			for i := range 400 {
 				for range i % 40 {
-					wires[i%2].try(frame(1, 1000))
+					wires[i%2].Try(frame(1, 1000))
 				}
 				time.Sleep(time.Duration(i%7) * time.Millisecond)
 			}
@@ -179,7 +180,7 @@ func TestStop(t *testing.T) {
 	l := newLab(t, "eth1", "eth2")
 	for range 20 {
 		s := l.open(Options{Interfaces: []string{"eth1", "eth2"}, Tick: time.Hour})
-		w := l.wire(l.far, "eth1")
+		w := l.Wire(l.Far, "eth1")
 		ended := make(chan []kept)
 		go func() {
 			var list []kept
@@ -191,13 +192,13 @@ func TestStop(t *testing.T) {
 			}
 			ended <- list
 		}()
-		w.send(numbered(1, 100, 80)...)
+		w.Send(numbered(1, 100, 80)...)
 		s.Stop()
 		s.Stop()
 		if list := <-ended; len(list) != 100 {
 			t.Errorf("got %d packets, want the 100 of before", len(list))
 		}
-		w.send(numbered(1000, 10, 80)...)
+		w.Send(numbered(1000, 10, 80)...)
 		if more := s.rest(); len(more) != 0 {
 			t.Errorf("got %d packets of after", len(more))
 		}
@@ -219,7 +220,7 @@ func TestStop(t *testing.T) {
 func TestStopUnderTraffic(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{"eth1"}})
-	w := l.wire(l.far, "eth1")
+	w := l.Wire(l.Far, "eth1")
 	end, ended := make(chan bool), make(chan bool)
 	go func() {
 		defer close(ended)
@@ -228,7 +229,7 @@ func TestStopUnderTraffic(t *testing.T) {
 			case <-end:
 				return
 			default:
-				w.try(f)
+				w.Try(f)
 			}
 		}
 	}()
@@ -243,7 +244,7 @@ func TestImmediate(t *testing.T) {
 	for _, now := range []bool{true, false} {
 		l := newLab(t, "eth1")
 		s := l.open(Options{Interfaces: []string{"eth1"}, Immediate: now, Tick: time.Hour})
-		w := l.wire(l.far, "eth1")
+		w := l.Wire(l.Far, "eth1")
 		for i := range uint32(20) {
 			s.wantNext(w, i+1, 1)
 		}

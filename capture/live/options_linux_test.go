@@ -27,7 +27,7 @@ func TestTags(t *testing.T) {
 	l := newLab(t, "eth1")
 	s := l.open(Options{Interfaces: []string{"eth1"}})
 	plain := frame(7, 100)
-	w := l.wire(l.far, "eth1")
+	w := l.Wire(l.Far, "eth1")
 	for _, c := range []struct {
 		name string
 		sent []byte
@@ -41,7 +41,7 @@ func TestTags(t *testing.T) {
 		{"QinQ", tagged(plain, 0x88a8_0064, 0x8100_000a), capture.VLAN{Present: true, TCI: 100, TPID: 0x88a8}, tagged(plain, 0x8100_000a)},
 		{"none again", plain, capture.VLAN{}, plain},
 	} {
-		w.send(c.sent)
+		w.Send(c.sent)
 		p := s.take(1)[0]
 		if p.VLAN != c.vlan || !bytes.Equal(p.data, c.data) || p.WireLen != len(c.data) {
 			t.Errorf("%s: got %+v, %d bytes on the wire, % x", c.name, p.VLAN, p.WireLen, p.data[:24])
@@ -73,8 +73,8 @@ func TestDirection(t *testing.T) {
 				o.Filter = classic(t, "ether proto 0x88b5")
 			}
 			s := l.open(o)
-			l.wire(l.far, "eth1").send(frame(in, 80))
-			l.wire(l.near, "eth1").send(frame(out, 80))
+			l.Wire(l.Far, "eth1").Send(frame(in, 80))
+			l.Wire(l.Near, "eth1").Send(frame(out, 80))
 			var got []uint32
 			for _, p := range s.rest() {
 				got = append(got, number(p.data))
@@ -95,9 +95,9 @@ func TestLoopback(t *testing.T) {
 	for _, dir := range []Direction{InOut, In, Out} {
 		for _, name := range []string{"lo", Any} {
 			l := newLab(t)
-			l.ip("-n", l.near, "link", "set", "lo", "up")
+			l.IP("-n", l.Near, "link", "set", "lo", "up")
 			s := l.open(Options{Interfaces: []string{name}, Direction: dir})
-			l.wire(l.near, "lo").send(numbered(1, 5, 90)...)
+			l.Wire(l.Near, "lo").Send(numbered(1, 5, 90)...)
 			got := s.rest()
 			if len(got) != 5 {
 				t.Errorf("%s, direction %d: got %d packets, want 5", name, dir, len(got))
@@ -127,7 +127,7 @@ func TestSnapLen(t *testing.T) {
 	for _, f := range []Filter{{}, classic(t, "ether proto 0x88b5")} {
 		l := newLab(t, "eth1")
 		s := l.open(Options{Interfaces: []string{"eth1"}, SnapLen: 128, Filter: f})
-		l.wire(l.far, "eth1").send(frame(1, 100), frame(2, 128), frame(3, 1500))
+		l.Wire(l.Far, "eth1").Send(frame(1, 100), frame(2, 128), frame(3, 1500))
 		want := []int{100, 128, 128}
 		wire := []int{100, 128, 1500}
 		for i, p := range s.take(3) {
@@ -146,7 +146,7 @@ func TestSnapLen(t *testing.T) {
 func TestFilterFromTheStart(t *testing.T) {
 	for _, name := range []string{"eth1", Any} {
 		l := newLab(t, "eth1")
-		w := l.wire(l.far, "eth1")
+		w := l.Wire(l.Far, "eth1")
 		var stop atomic.Bool
 		ended := make(chan int)
 		go func() {
@@ -154,9 +154,9 @@ func TestFilterFromTheStart(t *testing.T) {
 			foreign, ours := frame(1, 90), frame(2, 90)
 			foreign[13] = 0xb6
 			for ; !stop.Load(); n++ {
-				w.try(foreign)
+				w.Try(foreign)
 				if n%16 == 0 {
-					w.try(ours)
+					w.Try(ours)
 				}
 			}
 			ended <- n
@@ -187,7 +187,7 @@ func TestProgram(t *testing.T) {
 		tun := l.tun("tun0")
 		prog := socketProgram(t)
 		s := l.open(Options{Interfaces: []string{name}, Filter: Filter{ProgFD: prog.FD(), Text: "short"}})
-		l.wire(l.far, "eth1").send(frame(1, 64), frame(2, 500), frame(3, 64))
+		l.Wire(l.Far, "eth1").Send(frame(1, 64), frame(2, 500), frame(3, 64))
 		want := 2
 		if name == Any {
 			datagram := make([]byte, 400)
@@ -227,7 +227,7 @@ func TestNoAllocation(t *testing.T) {
 	l := newLab(t, "eth1", "eth2")
 	for _, names := range [][]string{{"eth1"}, {"eth1", "eth2"}, {Any}} {
 		s := l.open(Options{Interfaces: names})
-		l.wire(l.far, "eth1").send(numbered(1, 1000, 90)...)
+		l.Wire(l.Far, "eth1").Send(numbered(1, 1000, 90)...)
 		s.take(1)
 		var p capture.Packet
 		if n := testing.AllocsPerRun(900, func() {

@@ -18,10 +18,10 @@ func TestExact(t *testing.T) {
 	for i := range uint32(3000) {
 		sent = append(sent, frame(i+1, 60+int(i*7%1455)))
 	}
-	w, failed := l.wire(l.far, "eth1"), make(chan error, 1)
+	w, failed := l.Wire(l.Far, "eth1"), make(chan error, 1)
 	go func() {
 		for _, f := range sent {
-			if err := w.try(f); err != nil {
+			if err := w.Try(f); err != nil {
 				failed <- err
 			}
 		}

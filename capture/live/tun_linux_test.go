@@ -13,7 +13,7 @@ import (
 func (l *lab) tun(name string) int {
 	l.t.Helper()
 	fd := -1
-	l.in(l.near, func() (err error) {
+	l.In(l.Near, func() (err error) {
 		if fd, err = unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 			return err
 		}
@@ -25,7 +25,7 @@ func (l *lab) tun(name string) int {
 		return unix.IoctlIfreq(fd, unix.TUNSETIFF, r)
 	})
 	l.t.Cleanup(func() { unix.Close(fd) })
-	l.ip("-n", l.near, "link", "set", name, "up")
+	l.IP("-n", l.Near, "link", "set", name, "up")
 	return fd
 }
 

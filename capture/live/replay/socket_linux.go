@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pxescope/pxescope/capture/live/netlab"
 )
 
 // A socket sends frames on one interface.
@@ -16,31 +16,15 @@ type socket struct{ fd int }
 
 // open makes the socket in the namespace; it stays there, whatever its user
 // does.
-func open(iface, netns string) (*socket, error) {
+func open(iface, netns string) (s *socket, err error) {
 	if netns == "" {
 		return openHere(iface)
 	}
-	type result struct {
-		s   *socket
-		err error
-	}
-	done := make(chan result)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		ns, err := unix.Open(filepath.Join("/run/netns", netns), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = unix.Setns(ns, unix.CLONE_NEWNET)
-			unix.Close(ns)
-		}
-		if err != nil {
-			done <- result{nil, fmt.Errorf("enter network namespace %s: %w", netns, err)}
-			return
-		}
-		s, err := openHere(iface)
-		done <- result{s, err}
-	}()
-	r := <-done
-	return r.s, r.err
+	err = netlab.In(netns, func() (err error) {
+		s, err = openHere(iface)
+		return err
+	})
+	return s, err
 }
 
 func openHere(iface string) (*socket, error) {

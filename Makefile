@@ -2,7 +2,7 @@
 GO ?= go
 T  ?= 30s
 
-.PHONY: all build test check fmt-check vet lint cross fuzz bench bench-stages bench-compare bench-count bench-follow bench-live golden docs lab filter-truth
+.PHONY: all build test check fmt-check vet lint cross fuzz bench bench-stages bench-compare bench-count bench-follow bench-live live-equal golden docs lab filter-truth
 
 all: check
 
@@ -80,6 +80,12 @@ bench-follow:
 bench-live: build
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bench-live ./testdata/bench-live
 	bin/bench-live -pxescope bin/pxescope
+
+# Every fixture that a wire can carry, played over one with its own timing, as
+# root: live tells the same as analyze. Five minutes, of which most is waiting;
+# `make test` plays those that last less than 40 s.
+live-equal:
+	CGO_ENABLED=0 PXESCOPE_LIVE_EQUAL=1 $(GO) test -count=1 -run TestLiveEqualsAnalyze -timeout 20m ./cmd/internal/cli
 
 # The filter compiler against libpcap at full size, some minutes: 20,000 random
 # expressions, each on 20,000 frames. With libpcap's headers installed, TAGS=libpcap

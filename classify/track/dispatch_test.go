@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/wire"
 )
@@ -83,7 +85,8 @@ func TestDelivery(t *testing.T) {
 		return newSpies(
 			Spec{Name: "udp69", UDP: []uint16{69}}, Spec{Name: "tcp80", TCP: []uint16{80}},
 			Spec{Name: "arp", Kinds: ARP}, Spec{Name: "icmp", Kinds: ICMP}, Spec{Name: "tcp", Kinds: TCP},
-			Spec{Name: "udp", Kinds: UDP}, Spec{Name: "frag", Kinds: Fragments}, Spec{Name: "link", Kinds: LinkLayer})
+			Spec{Name: "udp", Kinds: UDP}, Spec{Name: "frag", Kinds: Fragments}, Spec{Name: "link", Kinds: LinkLayer},
+			Spec{Name: "answers", Kinds: Answers}, Spec{Name: "rpc", Kinds: RPC})
 	}
 	for _, c := range []struct {
 		name  string
@@ -100,6 +103,12 @@ func TestDelivery(t *testing.T) {
 		{"a later fragment has no ports", wire.Frame{IPVersion: 4, Proto: 17, Stop: wire.StopFragment, Fragment: wire.Later}, []string{"frag"}},
 		{"a reassembled datagram", wire.Frame{IPVersion: 4, Proto: 17, DstPort: 69, Fragment: wire.Reassembled}, []string{"udp69", "udp", "frag"}},
 		{"spanning tree", wire.Frame{Stop: wire.StopLLC}, []string{"link"}},
+		{"a SYN is no answer", wire.Frame{IPVersion: 4, Proto: 6, TCP: wire.TCP{Flags: wire.SYN}}, []string{"tcp"}},
+		{"SYN, ACK", wire.Frame{IPVersion: 4, Proto: 6, TCP: wire.TCP{Flags: wire.SYN | wire.ACK}}, []string{"tcp", "answers"}},
+		{"an RPC call", wire.Frame{IPVersion: 4, Proto: 17, Payload: []byte{1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 2}}, []string{"udp", "rpc"}},
+		{"a call of another version", wire.Frame{IPVersion: 4, Proto: 17, Payload: []byte{1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 3}}, []string{"udp"}},
+		{"an RPC reply", wire.Frame{IPVersion: 4, Proto: 17, Payload: []byte{1, 2, 3, 4, 0, 0, 0, 1, 0, 0, 0, 1}}, []string{"udp", "rpc"}},
+		{"a cut RPC reply", wire.Frame{IPVersion: 4, Proto: 17, Payload: []byte{1, 2, 3, 4, 0, 0, 0, 1, 0, 0, 0}}, []string{"udp"}},
 		{"cut udp has no ports", wire.Frame{IPVersion: 4, Proto: 17, DstPort: 69, Stop: wire.StopUDPShort}, nil},
 	} {
 		d, log, _ := all()
@@ -115,6 +124,39 @@ func TestDelivery(t *testing.T) {
 		}
 	}
 }
+
+// What was counted stays after the end, and frames that come later are ignored.
+func TestDispatcherEnds(t *testing.T) {
+	d, log, _ := newSpies(Spec{Name: "a", UDP: []uint16{1}})
+	d.Frame(udp(100, 9, 1))
+	var before, after Counts
+	d.Count(&before)
+	d.Finish(200)
+	d.Finish(300)
+	n := len(*log)
+	if x := d.Frame(udp(300, 9, 1)); x != nil {
+		t.Errorf("after the end: met %v", x)
+	}
+	d.Tick(400)
+	d.Count(&after)
+	if diff := cmp.Diff(before, after); diff != "" || len(d.Evicted()) != 0 || len(*log) != n {
+		t.Errorf("after the end: counts %s, evicted %v, log %q", diff, d.Evicted(), *log)
+	}
+}
+
+// A tracker that says it is quiet gets nothing.
+func TestQuiet(t *testing.T) {
+	d, log, _ := newSpies(Spec{Name: "a", UDP: []uint16{1}})
+	q := NewDispatcher([]Spec{{Name: "q", UDP: []uint16{1}, Kinds: UDP | Fragments, New: func(*Config) Tracker { return quiet{d.trackers[0]} }}}, nil, d.sink)
+	q.Frame(udp(100, 9, 1))
+	if len(*log) != 0 {
+		t.Errorf("got %q, want nothing", *log)
+	}
+}
+
+type quiet struct{ Tracker }
+
+func (quiet) Quiet() bool { return true }
 
 // What a tracker expects is delivered to it until its time is over, in both
 // directions, and for that address alone.

@@ -2,6 +2,7 @@ package text
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"unicode"
@@ -191,6 +192,34 @@ func TestEventLines(t *testing.T) {
 					t.Errorf("goes out: %q", got)
 				}
 			}
+		}
+	}
+}
+
+// A table without colour is laid out as lipgloss lays out one with colour.
+func TestPlainTable(t *testing.T) {
+	words := []string{"", "a", "tftp", "menü", "漢字", "pxelinux.cfg/default", "12,345", "e\u0301", "two words"}
+	rnd := rand.New(rand.NewPCG(1, 1))
+	for range 200 {
+		columns := 1 + rnd.IntN(5)
+		row := func() (r []string) {
+			for range columns {
+				r = append(r, words[rnd.IntN(len(words))])
+			}
+			return r
+		}
+		head, left := row(), rnd.IntN(columns+1)
+		var rows [][]string
+		for range 1 + rnd.IntN(6) {
+			rows = append(rows, row())
+		}
+		got := Style{}.table(head, rows, left)
+		var want strings.Builder
+		for line := range strings.Lines(ansi.Strip(Style{Color: true}.table(head, rows, left))) {
+			want.WriteString(strings.TrimRight(line, " \n") + "\n")
+		}
+		if got != want.String() {
+			t.Fatalf("%q %q, %d left:\n%s\nwant\n%s", head, rows, left, got, want.String())
 		}
 	}
 }

@@ -25,7 +25,7 @@ type Options struct {
 
 // A Timeline is a capture.Source that joins many captures into one sequence
 // ordered by time. Packets of one file keep their order, even where its clock
-// steps back; between files the smaller time goes first, and of equal times
+// steps back, but for those of several interfaces (see inorder); between files the smaller time goes first, and of equal times
 // the file that was named first. Captures that do not overlap in time are open
 // one after the other. It is not safe for use by several goroutines.
 type Timeline struct {
@@ -51,8 +51,9 @@ type input struct {
 	no     int
 	blob   *blob // nil when it will not be opened again
 	s      *stream
-	r      *Reader // nil: parked or ended
-	stop   func()  // ends the goroutine that reads ahead, if there is one
+	r      *Reader  // nil: parked or ended
+	order  *inorder // nil: the packets of r come as they are
+	stop   func()   // ends the goroutine that reads ahead, if there is one
 	head   capture.Packet
 	key    capture.Time     // of head, or of the first packet while parked
 	global []int            // Timeline.ifaces of the interfaces of r
@@ -113,7 +114,7 @@ func (w *walker) remaining() (n int64) {
 // Its Data is valid until the next call.
 func (t *Timeline) Next(p *capture.Packet) error {
 	if in := t.cur; in != nil {
-		if err := in.r.Next(p); err != nil {
+		if err := in.next(p); err != nil {
 			t.finish(in)
 		} else if p.Time < t.bound && p.Iface < len(in.global) {
 			p.Iface = in.global[p.Iface]
@@ -125,6 +126,20 @@ func (t *Timeline) Next(p *capture.Packet) error {
 		t.cur = nil
 	}
 	return t.nextOfAll(p)
+}
+
+// next reads a packet of in, those of several interfaces by time.
+func (in *input) next(p *capture.Packet) error {
+	if in.order != nil {
+		return in.order.next(in.r, p)
+	}
+	err := in.r.Next(p)
+	if err == nil && len(in.r.ifaces) > 1 {
+		in.order = &inorder{}
+		in.order.add(p)
+		return in.order.next(in.r, p)
+	}
+	return err
 }
 
 // nextOfAll takes the packet with the smallest time of all inputs.
@@ -198,7 +213,7 @@ func (t *Timeline) unpark(in *input) bool {
 		if e == nil {
 			in.r, in.s = r, s
 			t.open++
-			if r.Next(&in.head) != nil {
+			if in.next(&in.head) != nil {
 				t.finish(in)
 				return false
 			}
@@ -232,7 +247,7 @@ func (t *Timeline) release(in *input) {
 		t.spare = append(t.spare, b)
 	}
 	in.s.close()
-	in.s, in.r, in.head = nil, nil, capture.Packet{}
+	in.s, in.r, in.order, in.head = nil, nil, nil, capture.Packet{}
 	t.open--
 }
 

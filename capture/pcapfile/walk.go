@@ -253,7 +253,7 @@ func (w *walker) capture(b *blob, s *stream) {
 	w.t.inputs = append(w.t.inputs, in)
 	in.r = r
 	w.t.open++
-	switch err := r.Next(&in.head); {
+	switch err := in.next(&in.head); {
 	case err == io.EOF:
 		w.t.readable = true
 		w.t.finish(in)

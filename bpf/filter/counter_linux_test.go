@@ -3,12 +3,12 @@ package filter_test
 import (
 	"errors"
 	"io"
-	"os"
 	"testing"
 
 	"github.com/pxescope/pxescope/bpf/counter"
 	"github.com/pxescope/pxescope/bpf/filter"
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/classify/catalog"
 )
 
@@ -47,10 +47,7 @@ func TestCounterPrefix(t *testing.T) {
 		}
 		c, err := counter.Compare(counter.Config{Hook: h, Filter: e}, &frameSource{frames: frames})
 		if errors.Is(err, counter.ErrPermission) || errors.Is(err, counter.ErrUnsupported) {
-			if os.Getenv("CI") == "true" && os.Geteuid() == 0 {
-				t.Fatalf("root in CI must be able to: %v", err)
-			}
-			t.Skipf("needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (root has them): %v", err)
+			netlab.Lacking(t, "needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (root has them): %v", err)
 		}
 		if err != nil {
 			t.Errorf("%s, %s: %v", h, text, err)

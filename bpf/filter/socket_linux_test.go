@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/capture/synth"
 )
 
@@ -22,23 +21,8 @@ import (
 // frames with every kind of tag: the kernel takes the outermost one out, of
 // 802.1Q and of 802.1ad, and leaves the others.
 func TestLiveSocket(t *testing.T) {
-	lacking := t.Skipf
-	if os.Getenv("CI") == "true" {
-		lacking = t.Fatalf
-	}
-	if os.Geteuid() != 0 {
-		lacking("needs root: CAP_NET_ADMIN for veth, CAP_NET_RAW for packet sockets")
-	}
-	ns := fmt.Sprintf("pxeflt-%d", os.Getpid())
-	for _, line := range []string{"netns add " + ns, "-n " + ns + " link add eth0 type veth peer name eth1",
-		"-n " + ns + " link set eth0 up", "-n " + ns + " link set eth1 up"} {
-		if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
-			lacking("needs CAP_SYS_ADMIN and CAP_NET_ADMIN: ip %s: %v: %s", line, err, out)
-		}
-		if strings.HasPrefix(line, "netns") {
-			t.Cleanup(func() { exec.Command("ip", "netns", "del", ns).Run() })
-		}
-	}
+	ns := netlab.Namespace(t, "filter")
+	netlab.Pair(t, ns, "eth0", ns, "eth1")
 	golden, err := os.ReadFile("testdata/live.golden")
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +30,7 @@ func TestLiveSocket(t *testing.T) {
 	var texts []string
 	var ours, theirs []*packetSocket
 	var from, last *packetSocket
-	inNamespace(t, ns, func() error {
+	err = netlab.In(ns, func() error {
 		if from, err = openPacket("eth0"); err != nil {
 			return err
 		}
@@ -90,6 +74,9 @@ func TestLiveSocket(t *testing.T) {
 		}
 		return nil
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	names, frames := taggedFrames()
 	for i, f := range frames {
 		// A mark of its own at the end tells a frame from others.
@@ -226,26 +213,4 @@ func (s *packetSocket) marks(t *testing.T, n int, wait time.Duration) []int {
 		}
 	}
 	return out
-}
-
-// inNamespace runs do on a thread in a network namespace; sockets stay where
-// they were made.
-func inNamespace(t *testing.T, ns string, do func() error) {
-	t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		f, err := os.Open("/run/netns/" + ns)
-		if err == nil {
-			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
-			f.Close()
-		}
-		if err == nil {
-			err = do()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
 }

@@ -3,35 +3,12 @@ package firewall
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/pxescope/pxescope/capture/live/netlab"
 )
-
-// namespace makes a network namespace of the test's own, or skips with the
-// right that is missing.
-func namespace(t *testing.T, name string) string {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		lacking(t, "needs root: CAP_SYS_ADMIN and CAP_NET_ADMIN for a network namespace")
-	}
-	ns := fmt.Sprintf("pxefw-%d-%s", os.Getpid(), name)
-	if out, err := exec.Command("ip", "netns", "add", ns).CombinedOutput(); err != nil {
-		lacking(t, "needs ip netns add, which wants CAP_SYS_ADMIN: %v: %s", err, out)
-	}
-	t.Cleanup(func() { exec.Command("ip", "netns", "del", ns).Run() })
-	return ns
-}
-
-// lacking skips, except in CI, where what is installed has to work.
-func lacking(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
 
 func tool(t *testing.T, name string) {
 	t.Helper()
@@ -65,9 +42,9 @@ func TestToolsAccept(t *testing.T) {
 	} {
 		t.Run(x.form, func(t *testing.T) {
 			tool(t, x.args[0])
-			ns := namespace(t, strings.TrimSuffix(x.form, ".sh"))
+			ns := netlab.Namespace(t, strings.TrimSuffix(x.form, ".sh"))
 			if err := in(ns, x.bare, x.args...); err != nil {
-				lacking(t, "needs CAP_NET_ADMIN and a kernel with conntrack: %v", err)
+				netlab.Lacking(t, "needs CAP_NET_ADMIN and a kernel with conntrack: %v", err)
 			}
 			for _, tt := range cases {
 				if err := in(ns, forms(build(t, tt.o))[x.form], x.args...); err != nil {
@@ -81,9 +58,9 @@ func TestToolsAccept(t *testing.T) {
 // Loading twice replaces the table, and leaves what others have.
 func TestReload(t *testing.T) {
 	tool(t, "nft")
-	ns := namespace(t, "reload")
+	ns := netlab.Namespace(t, "reload")
 	if err := in(ns, "table inet others { chain c { }; }\n", "nft", "-f", "-"); err != nil {
-		lacking(t, "needs CAP_NET_ADMIN: %v", err)
+		netlab.Lacking(t, "needs CAP_NET_ADMIN: %v", err)
 	}
 	text := build(t, cases[1].o).NFT()
 	for range 2 {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pxescope/pxescope/capture/live/netlab"
 )
 
 // calls are what a script has firewall-cmd do, each as its arguments. The
@@ -47,7 +49,7 @@ func TestFirewalldAccepts(t *testing.T) {
 				return string(out), err
 			}
 			if out, err := offline("--check-config"); err != nil {
-				lacking(t, "%s does not run here: %v: %s", name, err, out)
+				netlab.Lacking(t, "%s does not run here: %v: %s", name, err, out)
 			}
 			list := calls(t, build(t, tt.o).Firewalld())
 			if last := strings.Join(list[len(list)-1], " "); last != "--reload" {

@@ -7,34 +7,12 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 )
-
-// inside runs do on a thread in a namespace. Sockets stay where they were made.
-func inside(t *testing.T, ns string, do func() error) {
-	t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		f, err := os.Open("/run/netns/" + ns)
-		if err == nil {
-			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
-			f.Close()
-		}
-		if err == nil {
-			err = do()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-}
 
 // Real packets through a router with the rules: HTTP, a DHCP renewal and a TFTP
 // transfer whose data comes from another port get through; ssh does not, in
@@ -51,7 +29,7 @@ func TestPackets(t *testing.T) {
 }
 
 func packets(t *testing.T, form string, load []string) {
-	node, router, rack := namespace(t, "node"), namespace(t, "router"), namespace(t, "rack")
+	node, router, rack := netlab.Namespace(t, "node"), netlab.Namespace(t, "router"), netlab.Namespace(t, "rack")
 	for _, line := range []string{
 		"-n " + node + " link add eth0 type veth peer name eth1 netns " + router,
 		"-n " + rack + " link add eth0 type veth peer name eth2 netns " + router,
@@ -62,17 +40,15 @@ func packets(t *testing.T, form string, load []string) {
 		"-n " + node + " route add default via 10.0.0.1", "-n " + rack + " route add default via 10.0.1.1",
 		"netns exec " + router + " sysctl -qw net.ipv4.ip_forward=1",
 	} {
-		if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
-			lacking(t, "needs CAP_NET_ADMIN for veth: ip %s: %v: %s", line, err, out)
-		}
+		netlab.IP(t, strings.Fields(line)...)
 	}
 	p := build(t, Options{Racks: addrs("10.0.1.2"), NodeNets: prefixes("10.0.0.0/24"), Iface: "eth1"})
 	if err := in(router, forms(p)[form], load...); err != nil {
-		lacking(t, "needs nf_conntrack_tftp: %v", err)
+		netlab.Lacking(t, "needs nf_conntrack_tftp: %v", err)
 	}
 
 	listen := func(ns, network, address string) (l net.Listener, c *net.UDPConn) {
-		inside(t, ns, func() (err error) {
+		err := netlab.In(ns, func() (err error) {
 			if network == "tcp4" {
 				l, err = net.Listen(network, address)
 				return err
@@ -84,6 +60,9 @@ func packets(t *testing.T, form string, load []string) {
 			c, err = net.ListenUDP(network, a)
 			return err
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if l != nil {
 			t.Cleanup(func() { l.Close() })
 		} else {
@@ -91,15 +70,14 @@ func packets(t *testing.T, form string, load []string) {
 		}
 		return l, c
 	}
-	dial := func(ns, address string, wait time.Duration) (err error) {
-		inside(t, ns, func() error {
-			var c net.Conn
-			if c, err = net.DialTimeout("tcp4", address, wait); err == nil {
+	dial := func(ns, address string, wait time.Duration) error {
+		return netlab.In(ns, func() error {
+			c, err := net.DialTimeout("tcp4", address, wait)
+			if err == nil {
 				c.Close()
 			}
-			return nil
+			return err
 		})
-		return err
 	}
 	const patience, silence = 10 * time.Second, 300 * time.Millisecond
 	for _, x := range []struct{ ns, address string }{{rack, "10.0.1.2:80"}, {rack, "10.0.1.2:22"}, {node, "10.0.0.57:22"}} {

@@ -13,21 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/capture/pcapfile"
 )
 
-// privileged skips a test that may not load programs, and says what is
-// missing. In CI as root nothing is missing.
+// privileged ends a test that may not load programs.
 func privileged(t testing.TB, err error) {
 	t.Helper()
 	switch {
 	case err == nil:
-	case os.Getenv("CI") == "true" && os.Geteuid() == 0:
-		t.Fatalf("root in CI must be able to: %v", err)
 	case errors.Is(err, ErrPermission) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES):
-		t.Skipf("needs CAP_BPF (root has it): %v", err)
+		netlab.Lacking(t, "needs CAP_BPF (root has it): %v", err)
 	default:
-		t.Fatalf("%v", err)
+		t.Fatal(err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/classify/catalog"
 )
 
@@ -45,9 +46,7 @@ func TestCapabilities(t *testing.T) {
 		asOrdinaryUser(t, what)
 		return
 	}
-	if os.Geteuid() != 0 {
-		privileged(t, ErrPermission)
-	}
+	netlab.Root(t, "CAP_SETPCAP and CAP_SETUID to give rights up")
 	setpriv, err := exec.LookPath("setpriv")
 	if err != nil {
 		t.Skip("needs setpriv of util-linux, to drop capabilities")

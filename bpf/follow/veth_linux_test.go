@@ -6,101 +6,39 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/capture/synth"
 )
 
-// A lab is a veth pair, each end in a network namespace of its own, where
-// nobody else sends.
-type lab struct {
-	t         *testing.T
-	near, far string
-}
-
-func newLab(t *testing.T) *lab {
+// listen makes a packet socket that hears veth0 through the filter fd.
+func listen(t *testing.T, l *netlab.Lab, fd int) (s int) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		privileged(t, fmt.Errorf("CAP_SYS_ADMIN and CAP_NET_ADMIN for network namespaces: %w", ErrPermission))
-	}
-	id := fmt.Sprintf("%d-follow", os.Getpid())
-	l := &lab{t, id + "-near", id + "-far"}
-	for _, ns := range []string{l.near, l.far} {
-		l.ip("netns", "add", ns)
-		t.Cleanup(func() { exec.Command("ip", "netns", "del", ns).Run() })
-		l.ip("netns", "exec", ns, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
-	}
-	l.ip("-n", l.near, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", l.far)
-	for _, ns := range []string{l.near, l.far} {
-		l.ip("-n", ns, "link", "set", "veth0", "arp", "off", "up")
-	}
-	return l
-}
-
-func (l *lab) ip(args ...string) {
-	l.t.Helper()
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		privileged(l.t, fmt.Errorf("ip %v: %w: %s", args, unix.EPERM, out))
-	}
-}
-
-// socket makes a packet socket bound to one end, with a filter if fd is not 0.
-func (l *lab) socket(ns string, proto uint16, fd int) (s int, address *unix.SockaddrLinklayer) {
-	l.t.Helper()
-	type made struct {
-		s, index int
-		err      error
-	}
-	done := make(chan made)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		var m made
-		m.s, m.index, m.err = socketIn(ns, proto, fd)
-		done <- m
-	}()
-	m := <-done
-	privileged(l.t, m.err)
-	l.t.Cleanup(func() { unix.Close(m.s) })
-	return m.s, &unix.SockaddrLinklayer{Ifindex: m.index}
-}
-
-func socketIn(ns string, proto uint16, fd int) (s, index int, err error) {
-	f, err := os.Open("/run/netns/" + ns)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer f.Close()
-	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
-		return 0, 0, err
-	}
-	ifc, err := net.InterfaceByName("veth0")
-	if err != nil {
-		return 0, 0, err
-	}
-	if s, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
-		return 0, 0, err
-	}
-	if fd != 0 {
-		err = errors.Join(unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, fd), unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 256<<20),
-			unix.SetsockoptInt(s, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1))
-	}
-	if proto != 0 {
-		err = errors.Join(err, unix.Bind(s, &unix.SockaddrLinklayer{Protocol: raw(binary.NativeEndian, proto), Ifindex: ifc.Index}))
-	}
-	return s, ifc.Index, err
+	l.In(l.Near, func() error {
+		ifc, err := net.InterfaceByName("veth0")
+		if err != nil {
+			return err
+		}
+		if s, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
+			return err
+		}
+		return errors.Join(unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, fd), unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 256<<20),
+			unix.SetsockoptInt(s, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1),
+			unix.Bind(s, &unix.SockaddrLinklayer{Protocol: raw(binary.NativeEndian, unix.ETH_P_ALL), Ifindex: ifc.Index}))
+	})
+	t.Cleanup(func() { unix.Close(s) })
+	return s
 }
 
 // receive reads what is in the socket's buffer. Of a tagged frame the tag is
 // beside the packet; it is put back.
-func (l *lab) receive(s int) (frames [][]byte) {
-	l.t.Helper()
+func receive(t *testing.T, s int) (frames [][]byte) {
+	t.Helper()
 	b, oob := make([]byte, 1<<16), make([]byte, 256)
 	for {
 		n, on, _, _, err := unix.Recvmsg(s, b, oob, unix.MSG_DONTWAIT)
@@ -108,12 +46,12 @@ func (l *lab) receive(s int) (frames [][]byte) {
 			return frames
 		}
 		if err != nil {
-			l.t.Fatal(err)
+			t.Fatal(err)
 		}
 		f := slices.Clone(b[:n])
 		list, err := unix.ParseSocketControlMessage(oob[:on])
 		if err != nil {
-			l.t.Fatal(err)
+			t.Fatal(err)
 		}
 		for _, m := range list {
 			// struct tpacket_auxdata: status at 0, tag at 16, its type at 18.
@@ -211,18 +149,11 @@ func bulkFrames(i int) [][]byte {
 // Not one packet of a conversation is lost on its way to a socket that the
 // filter is attached to, while bulk is dropped all around it.
 func TestVeth(t *testing.T) {
-	l := newLab(t)
+	l := netlab.New(t, "veth0")
 	f, err := Load(Config{Phase: "provisioning"})
 	privileged(t, err)
 	defer f.Close()
-	in, _ := l.socket(l.near, unix.ETH_P_ALL, f.FD())
-	out, to := l.socket(l.far, 0, 0)
-	send := func(b []byte) {
-		to.Protocol = binary.NativeEndian.Uint16(b[12:14])
-		if err := unix.Sendto(out, b, 0, to); err != nil {
-			t.Fatalf("send %d bytes: %v", len(b), err)
-		}
-	}
+	in, out := listen(t, l, f.FD()), l.Wire(l.Far, "veth0")
 	want, sent, bulk := make(map[string]int), 0, 0
 	names := make(map[string]string)
 	all := conversations()
@@ -240,12 +171,12 @@ func TestVeth(t *testing.T) {
 			}
 			left = true
 			b := all[name][i]
-			send(b)
+			out.Send(b)
 			want[string(b)]++
 			names[string(b)] = fmt.Sprintf("%s, packet %d", name, i)
 			sent++
 			for _, b := range bulkFrames(bulk) {
-				send(b)
+				out.Send(b)
 				bulk++
 			}
 		}
@@ -254,7 +185,7 @@ func TestVeth(t *testing.T) {
 	deadline := time.Now().Add(10 * time.Second)
 	got := 0
 	for got < sent && time.Now().Before(deadline) {
-		for _, b := range l.receive(in) {
+		for _, b := range receive(t, in) {
 			if want[string(b)] > 0 {
 				want[string(b)]--
 				got++

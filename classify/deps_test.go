@@ -2,6 +2,7 @@ package classify
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,13 +22,19 @@ var forbidden = map[string]string{
 	"github.com/spf13/cobra":            "arguments are the command's",
 	"github.com/pxescope/pxescope/cmd":  "the command calls the core",
 	"github.com/pxescope/pxescope/capture/pcapfile": "the core gets packets, it reads no files",
+	"github.com/pxescope/pxescope/capture/live":     "the core gets packets, it opens no interfaces",
+	"github.com/pxescope/pxescope/capture/record":   "the core writes no files",
 }
 
 // Layers, lowest first: a package imports only what stands before it.
 var layers = []string{
-	"capture", "classify/wire", "classify/finding", "classify/catalog", "classify/site", "classify/oui",
-	"classify/track", "classify/track/", "classify/boot", "classify", "classify/report", "bpf/filter", "bpf/firewall", "bpf/counter", "bpf/follow", "cmd/internal/text", "cmd/internal/cli", "cmd/pxescope",
+	"capture", "capture/pcapfile", "capture/record", "capture/live", "classify/wire", "classify/finding", "classify/catalog", "classify/site", "classify/oui",
+	"classify/track", "classify/track/", "classify/boot", "classify", "classify/report", "bpf/filter", "bpf/firewall", "bpf/counter", "bpf/follow",
+	"cmd/internal/privilege", "cmd/internal/text", "cmd/internal/screen", "cmd/internal/cli", "cmd/pxescope",
 }
+
+// For tests only: nothing but another of these imports them.
+var forTests = []string{"capture/live/netlab", "capture/live/replay", "classify/track/tracktest"}
 
 const module = "github.com/pxescope/pxescope/"
 
@@ -57,6 +64,9 @@ func TestImports(t *testing.T) {
 			seen++
 		}
 		for _, imp := range strings.Fields(imports) {
+			if slices.Contains(forTests, strings.TrimPrefix(imp, module)) && !slices.Contains(forTests, strings.TrimPrefix(pkg, module)) {
+				t.Errorf("%s imports %s, which is for tests", pkg, imp)
+			}
 			for bad, why := range forbidden {
 				if core && (imp == bad || strings.HasSuffix(bad, "/cmd") && strings.HasPrefix(imp, bad+"/")) {
 					t.Errorf("%s imports %s: %s", pkg, imp, why)

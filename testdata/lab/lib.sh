@@ -166,14 +166,14 @@ says() {
     $1 == "#:" && $2 == word && here { found = 1 } END { exit !found }' "$LAB_HOME/scenarios/$LAB_SCENARIO.sh"
 }
 
-# still: nothing passes any more on any segment. What counts beside a capture
-# ends a moment before or after it, and must have seen the same.
-still() {
+# ports down|up: nothing passes any more on any segment, or again. What counts
+# beside a capture ends a moment before or after it, and must have seen the same.
+ports() {
   local s port
   for s in "${lab_spaces[@]}"; do
     ip netns exec "$s" ip link show dev sw0 >/dev/null 2>&1 || continue
     for port in $(ip netns exec "$s" ip -o link show master sw0 | cut -d' ' -f2 | cut -d@ -f1 | tr -d :); do
-      ip netns exec "$s" ip link set dev "$port" down
+      ip netns exec "$s" ip link set dev "$port" "$1"
     done
   done
 }
@@ -182,15 +182,17 @@ still() {
 stop_captures() {
   local p f
   [ ${#lab_captures[@]} -gt 0 ] || return 0
+  ports down
   sleep 0.8
   for p in "${lab_captures[@]}"; do kill -INT "$p" 2>/dev/null; done
-  for p in "${lab_captures[@]}"; do until_ok 5 gone "$p"; done
+  for p in "${lab_captures[@]}"; do until_ok 15 gone "$p"; done
   for f in "$LOG"/capture.*; do
     [ -e "$f" ] || continue
     grep -qE '(^| )0 packets dropped by kernel' "$f" || echo "lab: ${f##*/capture.}: $(grep dropped "$f")" >&2
   done
   chmod 644 "$OUT"/*
   lab_captures=()
+  ports up
 }
 
 # finish runs on every exit.

@@ -9,5 +9,4 @@ export LAB_HOME
 # shellcheck source=/dev/null
 . "$here/scenarios/$1.sh"
 scenario
-still
 stop_captures

@@ -57,7 +57,7 @@ func TestDetach(t *testing.T) {
 	for _, hook := range Hooks() {
 		for name, end := range ends {
 			t.Run(string(hook)+"/"+name, func(t *testing.T) {
-				c := exec.Command("ip", "netns", "exec", l.near, os.Args[0], "-test.run", "^TestChildCounts$")
+				c := exec.Command("ip", "netns", "exec", l.Near, os.Args[0], "-test.run", "^TestChildCounts$")
 				c.Env = append(os.Environ(), childHook+"="+string(hook))
 				in, err := c.StdinPipe()
 				if err != nil {
@@ -100,7 +100,7 @@ func TestDetach(t *testing.T) {
 // sockets bound to it.
 func (l *lab) attached(h Hook) (n int) {
 	l.t.Helper()
-	l.in(l.near, func() error {
+	l.in(l.Near, func() error {
 		if h == Socket {
 			b, err := os.ReadFile("/proc/thread-self/net/packet")
 			n = strings.Count(string(b), "\n") - 1 // its first line names columns

@@ -68,7 +68,7 @@ func TestExplain(t *testing.T) {
 // without runs do on a thread that has lost capabilities, in a namespace.
 func (l *lab) without(bits []int, do func()) {
 	l.t.Helper()
-	l.in(l.near, func() error {
+	l.in(l.Near, func() error {
 		runtime.LockOSThread() // it is thrown away
 		hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 		var data [2]unix.CapUserData

@@ -132,7 +132,7 @@ func (e *floodEpoch) run() (spent [floodStates][]float64) {
 // rounds lets states take turns.
 func (e *floodEpoch) rounds(frames [][]byte, spent *[floodStates][]float64, states func() []int) {
 	const rounds, slice, warm = 40, 1000, 300
-	e.in(e.far, func() error {
+	e.in(e.Far, func() error {
 		if err := onOneCPU(); err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func (e *floodEpoch) rounds(frames [][]byte, spent *[floodStates][]float64, stat
 
 // attach puts a program at the receiving end.
 func (e *floodEpoch) attach(how func(index int) (link.Link, error)) {
-	e.in(e.near, func() error {
+	e.in(e.Near, func() error {
 		ifc, err := net.InterfaceByName("veth0")
 		if err == nil {
 			e.link, err = how(ifc.Index)
@@ -286,7 +286,7 @@ func nftTable(l *Layout) string {
 }
 
 func (l *lab) nft(script string) error {
-	c := exec.Command("ip", "netns", "exec", l.near, "nft", "-f", "-")
+	c := exec.Command("ip", "netns", "exec", l.Near, "nft", "-f", "-")
 	c.Stdin = strings.NewReader(script)
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("nft: %w: %s", err, out)

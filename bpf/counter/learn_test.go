@@ -63,18 +63,18 @@ func TestLearn(t *testing.T) {
 		t.Run(string(hook), func(t *testing.T) {
 			l := newLab(t)
 			var c *Counter
-			l.in(l.near, func() (err error) {
+			l.in(l.Near, func() (err error) {
 				c, err = Open(Config{Hook: hook, Interfaces: []string{"veth0"}, Learn: true})
 				return err
 			})
 			defer c.Close()
-			l.send(l.far, portmapTraffic())
+			l.send(l.Far, portmapTraffic())
 			got := waitFor(t, c, func(x *Totals) bool { return len(x.Learnt) >= len(wantLearnt) })
 			if d := gocmp.Diff(wantLearnt, got.Learnt); d != "" {
 				t.Errorf("learnt ports differ, -want +got:\n%s", d)
 			}
 			before := got.Packets
-			l.send(l.far, mount)
+			l.send(l.Far, mount)
 			got = waitFor(t, c, func(x *Totals) bool { return x.Packets >= before+uint64(len(mount)) })
 			for service, want := range map[string][2]uint64{"rpc-mount": {2, 1}, "nlm": {1, 0}} {
 				var s ServiceCount

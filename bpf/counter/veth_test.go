@@ -4,11 +4,8 @@ package counter
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"runtime"
 	"testing"
 	"time"
 
@@ -16,89 +13,32 @@ import (
 
 	"github.com/pxescope/pxescope/bpf/filter"
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/capture/synth"
 	"github.com/pxescope/pxescope/classify/catalog"
 )
 
-// A lab is a veth pair, each end in a network namespace of its own, where
-// nobody else sends.
+// A lab has one pair, veth0: the test counts in Near.
 type lab struct {
-	t    testing.TB
-	near string // namespace in which the test counts; its interface is veth0
-	far  string
+	*netlab.Lab
+	t testing.TB
 }
-
-const mtu = 9000
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: CAP_SYS_ADMIN and CAP_NET_ADMIN for network namespaces, CAP_BPF for the counter")
-	}
-	id := fmt.Sprintf("%d-pxe%d", os.Getpid(), time.Now().UnixNano()%1000)
-	l := &lab{t, id + "-near", id + "-far"}
-	for _, ns := range []string{l.near, l.far} {
-		l.ip("netns", "add", ns)
-		t.Cleanup(func() { exec.Command("ip", "netns", "del", ns).Run() })
-		l.ip("netns", "exec", ns, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
-	}
-	l.ip("-n", l.near, "link", "add", "veth0", "mtu", fmt.Sprint(mtu), "type", "veth", "peer", "name", "veth0", "mtu", fmt.Sprint(mtu), "netns", l.far)
-	for _, ns := range []string{l.near, l.far} {
-		l.ip("-n", ns, "link", "set", "veth0", "arp", "off", "up")
-	}
-	return l
+	return &lab{netlab.New(t, "veth0"), t}
 }
 
-func (l *lab) ip(args ...string) {
-	l.t.Helper()
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		privileged(l.t, fmt.Errorf("ip %v: %w: %s", args, unix.EPERM, out))
-	}
-}
-
-// in runs do on a thread inside a namespace. The thread is thrown away.
+// in runs do on a thread inside a namespace.
 func (l *lab) in(ns string, do func() error) {
 	l.t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		f, err := os.Open("/run/netns/" + ns)
-		if err == nil {
-			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
-			f.Close()
-		}
-		if err == nil {
-			err = do()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		privileged(l.t, err)
-	}
+	privileged(l.t, netlab.In(ns, do))
 }
 
 // send puts frames on the wire from one end.
 func (l *lab) send(ns string, frames [][]byte) {
 	l.t.Helper()
-	l.in(ns, func() error {
-		ifc, err := net.InterfaceByName("veth0")
-		if err != nil {
-			return err
-		}
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		for _, f := range frames {
-			// The type is what the device layer would have set.
-			typ := order.Uint16(f[12:14])
-			if err := unix.Sendto(fd, f, 0, &unix.SockaddrLinklayer{Ifindex: ifc.Index, Protocol: typ}); err != nil {
-				return fmt.Errorf("send %d bytes: %w", len(f), err)
-			}
-		}
-		return nil
-	})
+	l.Wire(ns, "veth0").Send(frames...)
 }
 
 // Counts equal what was sent, on every hook: every port of the catalog both
@@ -109,14 +49,14 @@ func TestExact(t *testing.T) {
 		t.Run(string(hook), func(t *testing.T) {
 			l := newLab(t)
 			var c *Counter
-			l.in(l.near, func() (err error) {
+			l.in(l.Near, func() (err error) {
 				c, err = Open(Config{Hook: hook, Interfaces: []string{"veth0"}})
 				return err
 			})
 			defer c.Close()
 			in, out := traffic(layout, 1), traffic(layout, 2)
-			l.send(l.far, in)
-			l.send(l.near, out)
+			l.send(l.Far, in)
+			l.send(l.Near, out)
 			want := expect(layout, hook, in, out)
 			got, err := c.Read()
 			// The last packet may still be in a queue: look again until all came, or not.
@@ -148,14 +88,14 @@ func TestExactFiltered(t *testing.T) {
 				l := newLab(t)
 				var c *Counter
 				oracle := l.classic(e)
-				l.in(l.near, func() (err error) {
+				l.in(l.Near, func() (err error) {
 					c, err = Open(Config{Hook: hook, Interfaces: []string{"veth0"}, Filter: e})
 					return err
 				})
 				defer c.Close()
 				in, out := traffic(layout, 1), traffic(layout, 2)
-				l.send(l.far, in)
-				l.send(l.near, out)
+				l.send(l.Far, in)
+				l.send(l.Near, out)
 				want := expectFiltered(t, layout, hook, e, in, out)
 				got := waitFor(t, c, func(x *Totals) bool {
 					return x.Packets+x.Filtered.Packets >= want.Packets+want.Filtered.Packets
@@ -189,7 +129,7 @@ func (l *lab) classic(e *filter.Expr) func() uint64 {
 		program[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
 	}
 	var f *os.File
-	l.in(l.near, func() error {
+	l.in(l.Near, func() error {
 		ifc, err := net.InterfaceByName("veth0")
 		if err == nil {
 			f, err = filteredSocket(*ifc, program)
@@ -324,35 +264,39 @@ func extended(src, dst synth.Host) []byte {
 	return synth.IP{}.Datagram(src, dst, 0, append(ext, udp...))
 }
 
-// A pinned counter goes on after Close, a later run reads it, and removing the
-// directory takes it off: XDP has room for one, so another can be attached.
-func TestPin(t *testing.T) {
-	layout := testLayout(t)
-	l := newLab(t)
+// bpfDir is a BPF file system of the test's own.
+func bpfDir(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
-	if err := unix.Mount("bpf", dir, "bpf", 0, ""); err != nil {
-		privileged(t, err)
-	}
+	privileged(t, unix.Mount("bpf", dir, "bpf", 0, ""))
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// A pinned counter goes on after Close, a later run reads it, and removing the
+// directory takes it off: XDP has room for one, so another can be attached.
+func TestPin(t *testing.T) {
+	layout := testLayout(t)
+	l := newLab(t)
 	open := func(c Config) (n *Counter, err error) {
-		l.in(l.near, func() error {
+		l.in(l.Near, func() error {
 			n, err = Open(c)
 			return nil
 		})
 		return n, err
 	}
-	pin := dir + "/counter"
+	pin := bpfDir(t) + "/counter"
 	c, err := open(Config{Hook: XDPGeneric, Interfaces: []string{"veth0"}, Pin: pin})
 	privileged(t, err)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
 	frames := traffic(layout, 1)
-	l.send(l.far, frames)
+	l.send(l.Far, frames)
 	if _, err := open(Config{Hook: XDPGeneric, Interfaces: []string{"veth0"}, Pin: pin}); err == nil {
 		t.Error("got no error for an interface beside a pinned counter")
 	}
@@ -401,19 +345,10 @@ func TestPin(t *testing.T) {
 // learnt before and after that run opened it.
 func TestPinLearn(t *testing.T) {
 	l := newLab(t)
-	dir := t.TempDir()
-	if err := unix.Mount("bpf", dir, "bpf", 0, ""); err != nil {
-		privileged(t, err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	pin := dir + "/counter"
+	pin := bpfDir(t) + "/counter"
 	e := parsed(t, "ip or ip6 or vlan")
 	var first *Counter
-	l.in(l.near, func() (err error) {
+	l.in(l.Near, func() (err error) {
 		first, err = Open(Config{Hook: XDPGeneric, Interfaces: []string{"veth0"}, Pin: pin, Learn: true, Filter: e})
 		return err
 	})
@@ -423,10 +358,10 @@ func TestPinLearn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer later.Close()
-	l.send(l.far, portmapTraffic())
+	l.send(l.Far, portmapTraffic())
 	waitFor(t, first, func(x *Totals) bool { return len(x.Learnt) == len(wantLearnt) })
 	node, rack := synth.NewHost("52:54:00:00:00:01", "10.0.0.1"), synth.NewHost("52:54:00:00:00:02", "10.0.0.2")
-	l.send(l.far, [][]byte{synth.UDP(node, rack, 900, 40123, nil)})
+	l.send(l.Far, [][]byte{synth.UDP(node, rack, 900, 40123, nil)})
 	has := func(x *Totals) bool {
 		for _, s := range x.Services {
 			if s.ID == "rpc-mount" && s.To == 1 {

@@ -13,6 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The main goroutine keeps the main thread for itself: that one does not end
+// with a goroutine that locked it, and would stay where In took it.
+func init() { runtime.LockOSThread() }
+
 var namespaces atomic.Int32
 
 // Namespace makes a network namespace and returns its name, which ends with
@@ -53,7 +57,8 @@ func IP(t TB, args ...string) {
 //
 // The thread goes back. One that was left locked instead would end with its
 // goroutine, but the kernel takes its time, and so long the process has a
-// thread where it should have none.
+// thread where it should have none. So it is only with a thread that do took
+// the right to go back from.
 func In(ns string, do func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- onThreadIn(ns, do) }()
@@ -76,9 +81,8 @@ func onThreadIn(ns string, do func() error) error {
 		return fmt.Errorf("enter network namespace %s: %w", ns, err)
 	}
 	err = do()
-	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-		return errors.Join(err, fmt.Errorf("leave network namespace %s: %w", ns, back)) // the thread ends, locked
+	if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
+		runtime.UnlockOSThread()
 	}
-	runtime.UnlockOSThread()
 	return err
 }

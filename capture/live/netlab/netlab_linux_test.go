@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -102,5 +104,23 @@ func TestIn(t *testing.T) {
 	}
 	if err := In(ns+"x", func() error { return failed }); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no such namespace: got %v, want %v", err, os.ErrNotExist)
+	}
+}
+
+// A thread that was given up, as one without rights is, ends.
+func TestInGivenUp(t *testing.T) {
+	ns := Namespace(t, "up")
+	id := 0
+	if err := In(ns, func() error {
+		runtime.LockOSThread()
+		id = unix.Gettid()
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); unix.Tgkill(os.Getpid(), id, 0) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("thread %d goes on", id)
+		}
 	}
 }

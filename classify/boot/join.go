@@ -27,9 +27,7 @@ func (n *Nodes) Exchange(x *track.Exchange, out *track.Out) {
 	if v == nil {
 		return
 	}
-	if x.Outcome == track.Answered {
-		v = n.settle(v)
-	}
+	v = n.settle(v, x)
 	n.changed(v)
 	v.addVLAN(x.VLAN)
 	v.Iface = x.Iface
@@ -55,7 +53,7 @@ func (n *Nodes) Expected(e *track.Expectation, now capture.Time, out *track.Out)
 		return
 	}
 	if k, ok := n.byAddr[addrKey{anyVLAN, e.Addr}]; ok {
-		if v := n.nodes.Get(k); v != nil {
+		if v := n.Get(k); v != nil && v.rank > stranger {
 			n.changed(v)
 			n.busy(v, out)
 			n.progress(v, now, out)

@@ -70,7 +70,9 @@ type Node struct {
 	inVain    bool // second-stage-dhcp-fails was said of the search that goes on
 	misplaced bool // wrong-vlan was said
 	os        bool // the operating system or installer asked for an address after a load
+	rank      rank
 	wait      waiting
+	due       capture.Time // when what it waits for is overdue
 	watch     watch
 }
 

@@ -12,28 +12,34 @@ import (
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
-// maxNodes bounds the nodes kept: about 40 MiB if each had a full timeline,
-// one tenth of that in practice. The node that has been in the table longest
-// goes first; nodes that got no further than asking for an address go to a
-// table of their own, so that a DHCP starvation attack pushes out only its own
-// kind.
+// A rank is how much is known of a node, and which table it is in. In a table the
+// node that has been there longest makes room, for one of its own rank only: made-up
+// clients that ask for addresses, or get them, push out each other and no machine
+// that loaded something.
+type rank uint8
+
 const (
-	maxNodes     = 4096
-	maxStrangers = 2048
+	stranger rank = iota // asked for something, or was offered an address
+	client               // got an address, or asked for one again and again
+	machine              // loaded something
+	numRanks
 )
+
+// maxNodes bounds the nodes kept of each rank: about 80 MiB if each had a full
+// timeline, one tenth of that in practice.
+var maxNodes = [numRanks]int{2048, 4096, 4096}
 
 // Nodes is the join. It behaves like a tracker that reads exchanges.
 type Nodes struct {
-	site      *site.Site
-	nodes     *track.Table[Key, Node] // got an address, or loaded something
-	strangers *track.Table[Key, Node] // only asked so far
-	byAddr    map[addrKey]Key
-	macs      map[wire.MAC]macSeen // Ethernet sources of exchanges that no lease explains
-	servers   map[wire.Addr]bool   // who answered: never nodes by their traffic alone
-	vlans     map[uint16]*vlanSeen
-	watched   watched
-	evicted   uint64
-	changes   uint64 // Version of the node that changed last
+	site    *site.Site
+	nodes   [numRanks]*track.Table[Key, Node]
+	byAddr  map[addrKey]Key
+	macs    map[wire.MAC]macSeen // Ethernet sources of exchanges that no lease explains
+	servers map[wire.Addr]bool   // who answered: never nodes by their traffic alone
+	vlans   map[uint16]*vlanSeen
+	watched watched
+	evicted uint64
+	changes uint64 // Version of the node that changed last
 }
 
 func (n *Nodes) changed(v *Node) {
@@ -69,11 +75,12 @@ func New(cfg *track.Config) *Nodes {
 		site: cfg.Site, byAddr: make(map[addrKey]Key), macs: make(map[wire.MAC]macSeen),
 		servers: make(map[wire.Addr]bool), vlans: make(map[uint16]*vlanSeen),
 	}
-	n.nodes = track.NewTable(maxNodes, func(_ Key, v *Node) {
-		n.watched.drop(v)
-		n.evicted++
-	})
-	n.strangers = track.NewTable(maxStrangers, func(Key, *Node) { n.evicted++ })
+	for r := range n.nodes {
+		n.nodes[r] = track.NewTable(maxNodes[r], func(_ Key, v *Node) {
+			n.watched.drop(v)
+			n.evicted++
+		})
+	}
 	return n
 }
 
@@ -82,16 +89,19 @@ func (n *Nodes) Evicted() uint64 { return n.evicted }
 
 // Get returns the node of k, or nil.
 func (n *Nodes) Get(k Key) *Node {
-	if v := n.nodes.Get(k); v != nil {
-		return v
+	for r := numRanks; r > 0; r-- {
+		if v := n.nodes[r-1].Get(k); v != nil {
+			return v
+		}
 	}
-	return n.strangers.Get(k)
+	return nil
 }
 
-// Each calls f for every node, oldest first.
+// Each calls f for every node, of each rank the oldest first.
 func (n *Nodes) Each(f func(*Node)) {
-	n.nodes.Each(func(_ Key, v *Node, _ capture.Time) { f(v) })
-	n.strangers.Each(func(_ Key, v *Node, _ capture.Time) { f(v) })
+	for r := numRanks; r > 0; r-- {
+		n.nodes[r-1].Each(func(_ Key, v *Node, _ capture.Time) { f(v) })
+	}
 }
 
 // IsServer reports whether a answered as a DHCP or boot server.
@@ -162,7 +172,7 @@ func (n *Nodes) identify(x *track.Exchange) *Node {
 	if k.MAC.IsZero() {
 		k = Key{Addr: e.Addr}
 	}
-	v := n.strangers.Put(k)
+	v := n.nodes[stranger].Put(k)
 	*v = Node{Key: k, Arch: -1}
 	if v.addAddr(e.Addr) {
 		n.learn(x.VLAN, e.Addr, k)
@@ -193,16 +203,13 @@ func (n *Nodes) behindRouter(e finding.Endpoint) Key {
 }
 
 func (n *Nodes) rekey(from, to Key) {
-	t := n.nodes
-	old := t.Get(from)
+	old := n.Get(from)
 	if old == nil {
-		t = n.strangers
-		if old = t.Get(from); old == nil {
-			return
-		}
+		return
 	}
 	n.watched.drop(old)
 	v := *old
+	t := n.nodes[v.rank]
 	t.Delete(from)
 	v.Key = to
 	*t.Put(to) = v
@@ -227,16 +234,27 @@ func makesNode(x *track.Exchange) bool {
 	return false
 }
 
-// settle moves a stranger that was answered to the table where a flood of
-// strangers cannot push it out.
-func (n *Nodes) settle(v *Node) *Node {
-	if n.strangers.Get(v.Key) != v {
+// settle moves v to the table where x shows it to belong. An offer shows
+// nothing: some servers make one to whoever asks.
+func (n *Nodes) settle(v *Node, x *track.Exchange) *Node {
+	r := v.rank
+	switch {
+	case x.Outcome == track.Answered && x.Stage > track.StageProxyDHCP:
+		r = machine
+	case x.Outcome == track.Answered && x.Op != "DISCOVER", x.Tries > n.site.Thresholds.DiscoverWarning:
+		r = max(r, client)
+	}
+	if r == v.rank {
 		return v
 	}
 	c := *v
-	n.strangers.Delete(c.Key)
-	w := n.nodes.Put(c.Key)
+	n.nodes[c.rank].Delete(c.Key)
+	c.rank = r
+	w := n.nodes[r].Put(c.Key)
 	*w = c
+	if w.wait != waitNothing {
+		n.nodes[r].SetDeadline(w.Key, w.due)
+	}
 	return w
 }
 
@@ -259,12 +277,19 @@ func (n *Nodes) relearn() {
 	}
 }
 
-// Deadline is the earliest time at which Expire has something to do.
-func (n *Nodes) Deadline() capture.Time { return n.nodes.Deadline() }
+// Deadline is the earliest time at which Expire has something to do. Strangers
+// wait for nothing.
+func (n *Nodes) Deadline() capture.Time {
+	return min(n.nodes[client].Deadline(), n.nodes[machine].Deadline())
+}
 
 // Expire handles the nodes whose next step did not come in time.
 func (n *Nodes) Expire(now capture.Time, out *track.Out) {
-	n.nodes.Expire(now, func(_ Key, v *Node, at capture.Time) { n.overdue(v, at, out) })
+	for at := n.Deadline(); at <= now; at = n.Deadline() {
+		for _, t := range n.nodes {
+			t.Expire(at, func(_ Key, v *Node, at capture.Time) { n.overdue(v, at, out) })
+		}
+	}
 }
 
 func (n *Nodes) await(v *Node, w waiting, at capture.Time, d time.Duration) {
@@ -272,10 +297,9 @@ func (n *Nodes) await(v *Node, w waiting, at capture.Time, d time.Duration) {
 	if w == waitLoad {
 		n.watched.add(v)
 	}
-	v.wait = w
+	v.wait, v.due = w, at.Add(d)
 	if w == waitNothing {
-		n.nodes.SetDeadline(v.Key, track.Never)
-		return
+		v.due = track.Never
 	}
-	n.nodes.SetDeadline(v.Key, at.Add(d))
+	n.nodes[v.rank].SetDeadline(v.Key, v.due)
 }

@@ -64,13 +64,13 @@ func (n *Nodes) heard(f *wire.Frame, out *track.Out) {
 	default:
 		return
 	}
-	v := n.nodes.Get(Key{MAC: f.SrcMAC})
+	v := n.Get(Key{MAC: f.SrcMAC})
 	if v == nil || v.wait != waitLoad {
 		k, ok := n.byAddress(f.Src, f.VLAN())
 		if !ok {
 			return
 		}
-		v = n.nodes.Get(k)
+		v = n.Get(k)
 	}
 	if v != nil && v.wait == waitLoad && v.watch.on {
 		n.changed(v)

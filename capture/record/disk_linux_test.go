@@ -14,24 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 )
-
-// needRoot skips without root, but not where the tests of a release run.
-func needRoot(t *testing.T, right string) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("needs root: %s", right)
-	}
-	t.Skipf("needs root: %s", right)
-}
 
 // smallDisk is a file system of a quarter of a MiB.
 func smallDisk(t *testing.T) string {
 	t.Helper()
-	needRoot(t, "CAP_SYS_ADMIN to mount a small file system")
+	netlab.Root(t, "CAP_SYS_ADMIN to mount a small file system")
 	dir := t.TempDir()
 	if err := unix.Mount("pxescope-test", dir, "tmpfs", 0, "size=256k"); err != nil {
 		t.Fatal(err)

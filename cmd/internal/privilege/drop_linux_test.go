@@ -16,6 +16,8 @@ import (
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
+
+	"github.com/pxescope/pxescope/capture/live/netlab"
 )
 
 const sleepers = 8
@@ -93,20 +95,11 @@ func child() int {
 	return 0
 }
 
-// needRoot skips without root, but not where the tests of a release run.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("needs root: CAP_NET_RAW, CAP_SETUID and CAP_SETPCAP")
-	}
-	t.Skip("needs root: CAP_NET_RAW, CAP_SETUID and CAP_SETPCAP")
-}
+// rights are what giving them up takes.
+const rights = "CAP_NET_RAW, CAP_SETUID and CAP_SETPCAP"
 
 func TestDrop(t *testing.T) {
-	needRoot(t)
+	netlab.Root(t, rights)
 	abi, err := ll.LandlockGetABIVersion()
 	if err != nil {
 		t.Logf("no landlock here, that part is not tested: %v", err)

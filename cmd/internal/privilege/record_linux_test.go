@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/capture/record"
 )
 
@@ -60,7 +61,7 @@ func recordChild() error {
 // Files are made after privileges are gone, as root without capabilities and
 // as another user; where that cannot be, it is said at the start.
 func TestRecordAfterDrop(t *testing.T) {
-	needRoot(t)
+	netlab.Root(t, rights)
 	nobody, err := Lookup("nobody")
 	if err != nil {
 		t.Fatal(err)

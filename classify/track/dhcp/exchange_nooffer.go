@@ -192,30 +192,43 @@ func count(n int, noun string) string {
 // noOfferReports bounds what a flood of made-up clients can make the tracker
 // say: each of them would be a finding of its own.
 type noOfferReports struct {
-	once, all int // clients reported with one DISCOVER, with any number
-	more      int // clients left out
-	next      int // of more, when the summary is renewed
-	finding   finding.Finding
+	// Clients reported within an hour from since: with one DISCOVER, with any
+	// number, and as errors.
+	once, all, errors int
+	since             capture.Time
+	said              int // clients reported, ever
+	more              int // clients left out
+	next              int // of more, when the summary is renewed
+	finding           finding.Finding
 }
 
 // Limits of what is said about single clients.
 const (
 	maxLonely   = 512     // clients that sent one DISCOVER
-	maxAccused  = 1 << 14 // clients in all
+	maxAccused  = 4096    // clients in all
+	maxErrors   = 1 << 14 // those that asked as often as makes an error, which few programs of attackers do
 	floodReport = 64      // clients left out that make the first summary
 )
 
 // admit reports whether the finding of c is to be made. Clients beyond the
-// limits are counted in one finding of the segment.
+// limits of an hour are counted in one finding of the segment; one that had an
+// address is not.
 func (r *noOfferReports) admit(c *client, b *burst, now capture.Time, out *track.Out) bool {
 	if b.accused {
 		return true
 	}
-	lonely := b.overdue == 1
-	if r.all < maxAccused && (!lonely || r.once < maxLonely) {
-		r.all++
+	if now.Sub(r.since) >= time.Hour {
+		r.once, r.all, r.errors, r.since = 0, 0, 0, now
+	}
+	lonely, isError := b.overdue == 1, b.severity >= finding.Error
+	switch {
+	case isError && r.errors < maxErrors, r.all < maxAccused && (!lonely || r.once < maxLonely), c.known:
+		r.all, r.said = r.all+1, r.said+1
 		if lonely {
 			r.once++
+		}
+		if isError {
+			r.errors++
 		}
 		if b.muted {
 			r.more--
@@ -249,7 +262,7 @@ func (r *noOfferReports) report(out *track.Out) {
 	f := r.finding
 	f.Frames = append([]capture.FrameID(nil), f.Frames...)
 	f.Summary = fmt.Sprintf("%d more clients sent DISCOVERs without an OFFER; so many look like a scan or a starvation attack, or the server is down for all", r.more)
-	f.Facts = []finding.Fact{{Key: "clients", Value: r.more + r.all}}
+	f.Facts = []finding.Fact{{Key: "clients", Value: r.more + r.said}}
 	out.Find(f)
 }
 

@@ -18,9 +18,11 @@ type spy struct {
 	log      *[]string
 	deadline capture.Time
 	expect   *Expectation
+	frames   uint64
 }
 
 func (s *spy) Frame(f *wire.Frame, out *Out) {
+	s.frames++
 	*s.log = append(*s.log, fmt.Sprintf("%s frame %d", s.name, f.Time))
 	s.deadline = f.Time + 10
 	if s.expect != nil {
@@ -39,7 +41,8 @@ func (s *spy) Expire(now capture.Time, _ *Out) {
 func (s *spy) Finish(end capture.Time, _ *Out) {
 	*s.log = append(*s.log, fmt.Sprintf("%s finish %d", s.name, end))
 }
-func (s *spy) Count(*Counts)   {}
+
+func (s *spy) Count(c *Counts) { c.NTP.Requests += s.frames }
 func (s *spy) Evicted() uint64 { return 0 }
 
 type nowhere struct{}
@@ -131,6 +134,9 @@ func TestDispatcherEnds(t *testing.T) {
 	d.Frame(udp(100, 9, 1))
 	var before, after Counts
 	d.Count(&before)
+	if before.NTP.Requests != 1 {
+		t.Fatalf("got %d frames counted, want 1", before.NTP.Requests)
+	}
 	d.Finish(200)
 	d.Finish(300)
 	n := len(*log)

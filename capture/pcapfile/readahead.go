@@ -8,8 +8,11 @@ import (
 )
 
 // A readAhead reads src in a goroutine of its own, a bounded number of chunks
-// ahead, so that decompressing, or copying out of the page cache, and parsing
-// overlap. Chunks change hands, they are not copied: see exchange.
+// ahead, so that decompressing and parsing overlap. Chunks change hands, they are
+// not copied: see exchange.
+//
+// Plain files are not read ahead: what the kernel copies in one core is then cold
+// in the other, which cost more CPU time than it saved of the clock.
 type readAhead struct {
 	size    int // bytes per chunk
 	full    chan chunk

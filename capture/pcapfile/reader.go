@@ -206,15 +206,6 @@ func (r *Reader) takeOwn() {
 	r.buf, r.off, r.end, r.lent = r.own, 0, n, false
 }
 
-// readAhead has a goroutine read the rest of the stream, size bytes at a time.
-// The result stops it.
-func (r *Reader) readAhead(size int) (stop func()) {
-	src := r.src
-	a := newReadAhead(size, func() (io.Reader, error) { return src, nil }, func() {})
-	r.src, r.ahead, r.under = a, a, nil
-	return func() { a.Close(true) }
-}
-
 // skip passes over n bytes without keeping them.
 func (r *Reader) skip(n int64) bool {
 	for {

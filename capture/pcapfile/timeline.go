@@ -4,7 +4,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"runtime"
 	"sync"
 
 	"github.com/pxescope/pxescope/capture"
@@ -38,7 +37,6 @@ type Timeline struct {
 	cur      *input       // delivered last, not in heap
 	bound    capture.Time // smallest time in heap
 	open     int          // inputs with a Reader
-	aheads   int          // of them, those that a goroutine reads ahead
 	spare    [][]byte     // buffers of readers that have ended
 	ifaces   []ifaceRef
 	skipped  int
@@ -158,7 +156,6 @@ func (t *Timeline) nextOfAll(p *capture.Packet) error {
 		t.register(in, len(in.r.ifaces))
 		*p = in.head
 		p.Iface = in.global[p.Iface]
-		t.readAhead(in)
 		t.cur, t.bound = in, math.MaxInt64
 		if len(t.heap) > 0 {
 			t.bound = t.heap[0].key
@@ -167,29 +164,6 @@ func (t *Timeline) nextOfAll(p *capture.Packet) error {
 	}
 	return io.EOF
 }
-
-// readAhead has another core copy a large file out of the page cache while this
-// one parses it: most of what reading an uncompressed capture of large packets
-// costs. A second file at the same time has no core left.
-func (t *Timeline) readAhead(in *input) {
-	if in.stop != nil || in.r.ahead != nil || in.blob == nil || t.aheads > 0 {
-		return
-	}
-	if _, plain := in.blob.at.(*diskFile); !plain || in.blob.root.size < fileAheadFrom || runtime.GOMAXPROCS(0) < 2 {
-		return
-	}
-	in.stop = in.r.readAhead(fileAheadSize)
-	t.aheads++
-}
-
-const (
-	// fileAheadSize is the chunk of a file that is read ahead: to hand one over
-	// costs some microseconds, and what is in flight should stay in the caches:
-	// of 64 KiB to 1 MiB this cost least.
-	fileAheadSize = 256 << 10
-	// fileAheadFrom is the size of a file that is worth a goroutine.
-	fileAheadFrom = 8 << 20
-)
 
 // register numbers the interfaces of in.
 func (t *Timeline) register(in *input, n int) {
@@ -238,11 +212,6 @@ func (t *Timeline) finish(in *input) {
 }
 
 func (t *Timeline) release(in *input) {
-	if in.stop != nil {
-		in.stop()
-		in.stop = nil
-		t.aheads--
-	}
 	if b := in.r.own; len(b) == bufferSize && len(t.spare) < keepOpen {
 		t.spare = append(t.spare, b)
 	}

@@ -31,6 +31,7 @@ type slot[K comparable, V any] struct {
 	queued     capture.Time // the deadline under which the slot stands in due, or Never
 	prev, next int32
 	gen        uint32 // tells a slot used again from the one a heap entry meant
+	low        uint32 // part of the key's hash, as in the index
 }
 
 // A place of the index names a slot: the upper half is the slot's number + 1,
@@ -65,22 +66,23 @@ func (t *Table[K, V]) Get(k K) *V {
 	if t.n == 0 {
 		return nil
 	}
-	at, _ := t.find(&k)
-	if p := t.index[at]; p != 0 {
+	if p := t.index[t.find(&k, t.hash(&k))]; p != 0 {
 		return &t.slots[p.slot()].val
 	}
 	return nil
 }
 
-// find is the place of k in the index, or the free one where it would go, and
-// the lower half of k's hash. There is an index.
-func (t *Table[K, V]) find(k *K) (at int, low uint32) {
-	low = uint32(maphash.Comparable(t.seed, *k))
+// hash is the part of k's hash that the index holds.
+func (t *Table[K, V]) hash(k *K) uint32 { return uint32(maphash.Comparable(t.seed, *k)) }
+
+// find is the place of k in the index, or the free one where it would go. There
+// is an index.
+func (t *Table[K, V]) find(k *K, low uint32) int {
 	mask := len(t.index) - 1
-	for at = int(low) & mask; ; at = (at + 1) & mask {
+	for at := int(low) & mask; ; at = (at + 1) & mask {
 		p := t.index[at]
 		if p == 0 || uint32(p) == low && t.slots[p.slot()].key == *k {
-			return at, low
+			return at
 		}
 	}
 }
@@ -121,13 +123,21 @@ func (t *Table[K, V]) vacate(at int) {
 // Put returns a zero entry for k, in place of one that was there. It has no
 // deadline. The pointer is valid until the next Put.
 func (t *Table[K, V]) Put(k K) *V {
-	t.Delete(k)
+	low := t.hash(&k)
+	if t.n > 0 {
+		if at := t.find(&k, low); t.index[at] != 0 {
+			t.remove(at)
+		}
+	}
 	if t.n >= t.limit {
 		old := t.oldest
+		gen := t.slots[old].gen
 		if t.onEvict != nil {
 			t.onEvict(t.slots[old].key, &t.slots[old].val)
 		}
-		t.Delete(t.slots[old].key)
+		if t.slots[old].gen == gen { // onEvict did not delete it
+			t.remove(t.placeOf(old))
+		}
 		t.evicted++
 	}
 	var i int32
@@ -139,8 +149,7 @@ func (t *Table[K, V]) Put(k K) *V {
 		i = int32(len(t.slots) - 1)
 	}
 	s := &t.slots[i]
-	var zero V
-	s.key, s.val, s.deadline, s.queued = k, zero, Never, Never
+	s.key, s.low, s.deadline, s.queued = k, low, Never, Never
 	s.prev, s.next = t.newest, none
 	if t.newest != none {
 		t.slots[t.newest].next = i
@@ -149,10 +158,19 @@ func (t *Table[K, V]) Put(k K) *V {
 	}
 	t.newest = i
 	t.grow()
-	at, low := t.find(&k)
-	t.index[at] = place(i+1)<<32 | place(low)
+	t.index[t.find(&k, low)] = place(i+1)<<32 | place(low)
 	t.n++
 	return &s.val
+}
+
+// placeOf is where the index names a slot in use.
+func (t *Table[K, V]) placeOf(slot int32) int {
+	mask := len(t.index) - 1
+	at := int(t.slots[slot].low) & mask
+	for t.index[at].slot() != slot {
+		at = (at + 1) & mask
+	}
+	return at
 }
 
 // Delete removes k, if it is there.
@@ -160,10 +178,13 @@ func (t *Table[K, V]) Delete(k K) {
 	if t.n == 0 {
 		return
 	}
-	at, _ := t.find(&k)
-	if t.index[at] == 0 {
-		return
+	if at := t.find(&k, t.hash(&k)); t.index[at] != 0 {
+		t.remove(at)
 	}
+}
+
+// remove takes out the entry at a place of the index. Its value is zero then.
+func (t *Table[K, V]) remove(at int) {
 	i := t.index[at].slot()
 	s := &t.slots[i]
 	if s.prev != none {
@@ -178,8 +199,8 @@ func (t *Table[K, V]) Delete(k K) {
 	}
 	t.vacate(at)
 	t.n--
-	var zeroV V
-	s.val = zeroV
+	var zero V
+	s.val = zero
 	s.gen++
 	t.free = append(t.free, i)
 }
@@ -190,11 +211,11 @@ func (t *Table[K, V]) SetDeadline(k K, at capture.Time) {
 	if t.n == 0 {
 		return
 	}
-	p, _ := t.find(&k)
-	if t.index[p] == 0 {
+	p := t.index[t.find(&k, t.hash(&k))]
+	if p == 0 {
 		return
 	}
-	i := t.index[p].slot()
+	i := p.slot()
 	s := &t.slots[i]
 	s.deadline = at
 	if at < s.queued {

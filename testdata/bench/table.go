@@ -99,14 +99,17 @@ func kernel() string { return firstLine("uname", "-sr") }
 
 func versions(px string) string {
 	list := []string{firstLine(px, "--version"), runtime.Version()}
-	for _, c := range [][]string{{"tcpdump", "--version"}, {"tshark", "--version"}, {"zstd", "--version"}, {"gzip", "--version"}, {"cat", "--version"}} {
+	for _, c := range [][]string{{"tcpdump", "--version"}, {"tshark", "--version"}, {"capinfos", "--version"}, {"zstd", "--version"}, {"gzip", "--version"}, {"cat", "--version"}} {
 		list = append(list, firstLine(c[0], c[1:]...))
 	}
 	return strings.Join(list, "; ")
 }
 
 func firstLine(name string, args ...string) string {
-	out, err := exec.Command(name, args...).CombinedOutput()
+	out, err := exec.Command(name, args...).Output() // tshark warns on the other stream
+	if err == nil && len(out) == 0 {
+		out, err = exec.Command(name, args...).CombinedOutput()
+	}
 	if err != nil {
 		return name + ": " + err.Error()
 	}

@@ -19,51 +19,25 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/capture/live/replay"
 	"github.com/pxescope/pxescope/capture/pcapfile"
 	"github.com/pxescope/pxescope/classify"
 )
 
-// needRoot skips where there are no namespaces to be made; in CI that fails.
 func needRoot(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("needs root: network namespaces and packet sockets (CAP_NET_ADMIN, CAP_NET_RAW)")
-	}
-	t.Skip("needs root: network namespaces and packet sockets (CAP_NET_ADMIN, CAP_NET_RAW)")
+	netlab.Root(t, "CAP_NET_ADMIN for network namespaces, CAP_NET_RAW for packet sockets")
 }
 
 // A wire is two interfaces in a network namespace of their own: what is sent on
 // near arrives on far, and nobody else sends.
 type wire struct{ ns, near, far string }
 
-var wires struct {
-	sync.Mutex
-	n int
-}
-
 func newWire(t *testing.T) wire {
 	t.Helper()
-	needRoot(t)
-	wires.Lock()
-	wires.n++
-	w := wire{ns: fmt.Sprintf("pxescope-%d-%d", os.Getpid(), wires.n), near: "near0", far: "far0"}
-	wires.Unlock()
-	ip := func(args ...string) {
-		t.Helper()
-		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
-		}
-	}
-	ip("netns", "add", w.ns)
-	t.Cleanup(func() { ip("netns", "del", w.ns) })
-	ip("netns", "exec", w.ns, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
-	ip("-n", w.ns, "link", "add", w.near, "mtu", "9000", "type", "veth", "peer", "name", w.far, "mtu", "9000")
-	ip("-n", w.ns, "link", "set", w.near, "up")
-	ip("-n", w.ns, "link", "set", w.far, "up")
+	w := wire{netlab.Namespace(t, "live"), "near0", "far0"}
+	netlab.Pair(t, w.ns, w.near, w.ns, w.far)
 	return w
 }
 
@@ -436,9 +410,7 @@ func TestLiveRefusals(t *testing.T) {
 	check("a missing interface", status, ExitUnreadable, errs, "nosuch0")
 	status, errs = run(nil, w.far, "--netns", w.ns+"x")
 	check("a missing namespace", status, ExitUnreadable, errs, w.ns+"x")
-	if out, err := exec.Command("ip", "-n", w.ns, "link", "set", w.near, "down").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	netlab.IP(t, "-n", w.ns, "link", "set", w.near, "down")
 	status, errs = run(nil, w.near, "--netns", w.ns)
 	check("an interface that is down", status, ExitUnreadable, errs, "is down")
 

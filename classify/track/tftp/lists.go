@@ -32,7 +32,12 @@ type list struct {
 }
 
 func keyOfList(key fetchKey, n *fileName) listKey {
-	return listKey{client: key.client, server: key.server, id: n.list, dir: hashName([]byte(n.dir))}
+	k := listKey{client: key.client, server: key.server, id: n.list}
+	// GRUB 2.12 searches where it was loaded from, and then its prefix: one search.
+	if n.list != listGRUBConfig {
+		k.dir = hashName([]byte(n.dir))
+	}
+	return k
 }
 
 // miss takes an ERROR for an element of a search list.

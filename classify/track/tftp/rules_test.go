@@ -182,6 +182,8 @@ func TestRules(t *testing.T) {
 		{"search: MAAS's GRUB", &scene().miss(0, "grub/grub.cfg-52:54:00:12:34:56", 1024).get(.1, synth.TFTP{File: "grub/grub.cfg-default-amd64", Size: 300}).beat(20).Capture, []string{"ok search-list-miss"}},
 		{"search: MAAS's GRUB fails after grub.cfg", &scene().get(0, synth.TFTP{File: "grub/grub.cfg", Size: 300}).miss(.1, "grub/grub.cfg-52:54:00:12:34:56", 1024).miss(.2, "grub/grub.cfg-default-amd64", 1025).beat(20).Capture, []string{"error tftp-file-not-found"}},
 		{"search: iPXE chain", &scene().miss(0, "ipxe.cfg-52:54:00:12:34:56", 1024).get(.1, synth.TFTP{File: "ipxe.cfg-default-amd64", Size: 300}).beat(20).Capture, []string{"ok search-list-miss"}},
+		{"search: GRUB 2.12 where it was loaded from, then in its prefix", &scene().miss(0, "/grub.cfg-01-52-54-00-12-34-56", 1024).miss(.1, "/grub.cfg", 1025).miss(.2, "/grub/grub.cfg-01-52-54-00-12-34-56", 1026).get(.3, synth.TFTP{File: "/grub/grub.cfg", Size: 300}).beat(20).Capture, []string{"ok search-list-miss"}},
+		{"search: GRUB 2.12 finds it nowhere", &scene().miss(0, "/grub.cfg-0A", 1024).miss(.1, "/grub.cfg", 1025).miss(.2, "/grub/grub.cfg-0A", 1026).miss(.3, "/grub/grub.cfg", 1027).beat(20).Capture, []string{"error tftp-file-not-found"}},
 		{"search: GRUB's lists and shim's revocations", &scene().get(0, edk2("shimx64.efi", 9000)).miss(.1, "revocations.efi", 1024).miss(.2, "/grub/x86_64-efi/command.lst", 1025).miss(.3, "/grub/x86_64-efi/fs.lst", 1026).beat(20).Capture, []string{"ok search-list-miss", "ok search-list-miss"}},
 
 		// tftp-error

@@ -27,9 +27,9 @@ type teller interface {
 func newTeller(r *liveRun) teller {
 	switch r.choice.format {
 	case "text":
-		return &textTeller{out: r.out, style: r.style, booted: make(map[string]*heldNode)}
+		return &textTeller{out: r.out, style: r.style, booted: make(map[string]*heldNode), asks: newAllowance(shownBurst), news: newAllowance(shownBurst)}
 	case "ndjson":
-		return &lineTeller{out: r.out, findings: make(map[string]*heldFinding), nodes: make(map[string]*heldNode)}
+		return &lineTeller{out: r.out, findings: make(map[string]*heldFinding), nodes: make(map[string]*heldNode), asks: newAllowance(dhcpBurst), news: newAllowance(dhcpBurst)}
 	case "json":
 		return &endTeller{func(rep *classify.Report) error { return report.JSON(r.out, rep) }}
 	case "screen":
@@ -78,10 +78,13 @@ type textTeller struct {
 	out     *output
 	style   text.Style
 	queue   []told
-	left    int // exchanges that were left out of a flood
 	started bool
 	last    classify.Time        // of what was written
 	booted  map[string]*heldNode // not told yet: most go on to the next stage
+
+	asks, news allowance // of lines about exchanges and nodes in a flood
+	left       omitted
+	leftAt     capture.Time
 }
 
 // mostExchanges is how many exchanges are shown of one telling: nobody reads
@@ -92,8 +95,8 @@ func (t *textTeller) exchange(x *track.Exchange) {
 	if t.style.Quiet || t.style.Verbose == 0 && (x.Stage == track.StageUnknown || x.Op == "ARP" || x.Outcome == track.Open) {
 		return
 	}
-	if len(t.queue) >= mostExchanges {
-		t.left++
+	if len(t.queue) >= mostExchanges || onlyDHCP(x) && !t.asks.take() {
+		t.left.Exchanges++
 		return
 	}
 	t.add(text.OfExchange(x))
@@ -107,6 +110,8 @@ func (t *textTeller) add(e text.Event) {
 }
 
 func (t *textTeller) tell(n *classify.News, at capture.Time) error {
+	t.asks.refill(at)
+	t.news.refill(at)
 	for i := range n.Findings {
 		if f := &n.Findings[i]; t.worth(f) {
 			t.add(text.OfFinding(f))
@@ -117,26 +122,37 @@ func (t *textTeller) tell(n *classify.News, at capture.Time) error {
 	}
 	for name, v := range t.booted {
 		if at.Sub(v.since) >= holdFor {
-			t.add(text.OfNode(&v.NodeNews))
+			t.addNode(&v.NodeNews)
 			delete(t.booted, name)
 		}
 	}
-	if len(t.queue) == 0 {
+	due := t.left.due(at, &t.leftAt)
+	if len(t.queue) == 0 && !(due && t.started) {
 		return nil
 	}
 	if !t.started {
 		t.started = true
 		t.queue = slices.Insert(t.queue, 0, told{0, []byte(text.EventHead(t.queue[0].at, t.style))})
 	}
-	if t.left > 0 {
-		t.queue = append(t.queue, told{classify.Time(at), fmt.Appendf(nil, "and %d more exchanges\n", t.left)})
+	if due {
+		t.queue = append(t.queue, told{max(classify.Time(at), t.last), fmt.Appendf(nil, "and %d more exchanges, %d more nodes\n", t.left.Exchanges, t.left.Nodes)})
+		t.left = omitted{}
 	}
 	for _, l := range t.queue {
 		t.last = max(t.last, l.at)
 	}
 	err := inOrder(t.out, t.queue)
-	t.queue, t.left = t.queue[:0], 0
+	t.queue = t.queue[:0]
 	return err
+}
+
+// addNode tells of a node, unless it may be nobody and too many were told of.
+func (t *textTeller) addNode(v *classify.NodeNews) {
+	if maybeNobody(v) && !t.news.take() {
+		t.left.Nodes++
+		return
+	}
+	t.add(text.OfNode(v))
 }
 
 // node tells of a verdict that turned. That a machine is up is told when it has
@@ -152,7 +168,7 @@ func (t *textTeller) node(v *classify.NodeNews, at capture.Time) {
 			t.booted[name] = &heldNode{*v, at}
 		}
 	case v.Was == nil, held == nil && v.Outcome != v.Was.Outcome, v.RootCause != v.Was.RootCause:
-		t.add(text.OfNode(v))
+		t.addNode(v)
 		delete(t.booted, name)
 	default:
 		delete(t.booted, name)
@@ -191,6 +207,10 @@ type lineTeller struct {
 	findings map[string]*heldFinding
 	nodes    map[string]*heldNode
 	err      error
+
+	asks, news allowance // of lines about exchanges and new nodes in a flood
+	left       omitted
+	leftAt     capture.Time
 }
 
 type heldFinding struct {
@@ -203,13 +223,7 @@ type heldNode struct {
 	since capture.Time
 }
 
-const (
-	holdFor = 10 * time.Second
-	// mostNodes is how many lines of nodes are written at a time: a flood of
-	// strangers writes 1,000 a second, and who is gone before it was told of is
-	// not told of.
-	mostNodes = 200
-)
+const holdFor = 10 * time.Second
 
 func (t *lineTeller) put(at classify.Time, write func(io.Writer) error) {
 	var b bytes.Buffer
@@ -220,10 +234,16 @@ func (t *lineTeller) put(at classify.Time, write func(io.Writer) error) {
 }
 
 func (t *lineTeller) exchange(x *track.Exchange) {
+	if onlyDHCP(x) && !t.asks.take() {
+		t.left.Exchanges++
+		return
+	}
 	t.put(classify.Time(x.Last), func(w io.Writer) error { return report.Exchange(w, x) })
 }
 
 func (t *lineTeller) tell(n *classify.News, at capture.Time) error {
+	t.asks.refill(at)
+	t.news.refill(at)
 	for i := range n.Findings {
 		f := &n.Findings[i]
 		key := f.Key()
@@ -241,7 +261,6 @@ func (t *lineTeller) tell(n *classify.News, at capture.Time) error {
 			t.findings[key] = &heldFinding{*f, at}
 		}
 	}
-	left := mostNodes
 	for i := range n.Nodes {
 		v := &n.Nodes[i]
 		name := v.Name()
@@ -252,17 +271,22 @@ func (t *lineTeller) tell(n *classify.News, at capture.Time) error {
 		switch {
 		case v.Gone && v.Was == nil:
 			delete(t.nodes, name) // nobody was told of it
-		case v.Gone, v.Turned() && left > 0:
+			t.left.Nodes++
+		case v.Gone, v.Turned() && t.may(v):
 			delete(t.nodes, name)
 			t.node(v)
-			left--
 		case held != nil:
 			held.NodeNews = *v
 		default:
 			t.nodes[name] = &heldNode{*v, at}
 		}
 	}
-	t.overdue(at, left)
+	t.overdue(at)
+	if t.left.due(at, &t.leftAt) {
+		now := classify.Time(max(at, t.asks.at))
+		t.put(now, func(w io.Writer) error { return t.left.write(w, now) })
+		t.left = omitted{}
+	}
 	if len(t.queue) == 0 || t.err != nil {
 		return t.err
 	}
@@ -272,20 +296,25 @@ func (t *lineTeller) tell(n *classify.News, at capture.Time) error {
 }
 
 // overdue tells what was held back long enough; at the end, everything.
-func (t *lineTeller) overdue(at capture.Time, left int) {
+func (t *lineTeller) overdue(at capture.Time) {
 	for key, f := range t.findings {
-		if at == 0 || at.Sub(f.since) >= holdFor {
+		if at == 0 || at.Sub(f.since) >= patience(&f.FindingNews) {
 			delete(t.findings, key)
 			t.finding(&f.FindingNews)
 		}
 	}
 	for name, v := range t.nodes {
-		if at == 0 || left > 0 && (v.Turned() || at.Sub(v.since) >= holdFor) {
+		if at == 0 || (v.Turned() || at.Sub(v.since) >= holdFor) && t.may(&v.NodeNews) {
 			delete(t.nodes, name)
 			t.node(&v.NodeNews)
-			left--
 		}
 	}
+}
+
+// may reports whether there is a line for v: for a new one that may be nobody
+// they are few.
+func (t *lineTeller) may(v *classify.NodeNews) bool {
+	return v.Was != nil || !maybeNobody(v) || t.news.take()
 }
 
 func (t *lineTeller) finding(f *classify.FindingNews) {

@@ -137,11 +137,11 @@ func qualities(limits []*limit) []Quality {
 		}
 		switch w, n := l.withheld, l.lowered; {
 		case w > 0 && n > 0:
-			x.Detail += fmt.Sprintf("; %s withheld, %s less sure for it", plural(uint64(w), "finding is", "findings are"), plural(uint64(n), "is", "are"))
+			x.Detail += fmt.Sprintf("; %s withheld, %s less sure for it", finding.Count(w, "finding is", "findings are"), finding.Count(n, "is", "are"))
 		case w > 0:
-			x.Detail += fmt.Sprintf("; %s withheld for it", plural(uint64(w), "finding is", "findings are"))
+			x.Detail += fmt.Sprintf("; %s withheld for it", finding.Count(w, "finding is", "findings are"))
 		case n > 0:
-			x.Detail += fmt.Sprintf("; %s less sure for it", plural(uint64(n), "finding is", "findings are"))
+			x.Detail += fmt.Sprintf("; %s less sure for it", finding.Count(n, "finding is", "findings are"))
 		}
 		out = append(out, x)
 	}

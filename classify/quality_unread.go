@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/finding"
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
@@ -49,11 +50,11 @@ func (u *unread) limits(files []capture.FileInfo) []*limit {
 			names[i] = l.String()
 		}
 		out = append(out, &limit{gate: "link-type", severity: "warning", detail: fmt.Sprintf("%s: link type %s is not read (%s)",
-			at(wire.StopLinkType), strings.Join(names, ", "), plural(n, "packet", "packets"))})
+			at(wire.StopLinkType), strings.Join(names, ", "), finding.Count(n, "packet", "packets"))})
 	}
 	for s := wire.StopNone + 1; s < wire.NumStops; s++ {
 		if n := u.n[s]; n > 0 && s.String() != "" && s != wire.StopLinkType {
-			out = append(out, &limit{gate: "undecoded", severity: "note", detail: fmt.Sprintf("%s: %s (%s)", at(s), s, plural(n, "packet", "packets"))})
+			out = append(out, &limit{gate: "undecoded", severity: "note", detail: fmt.Sprintf("%s: %s (%s)", at(s), s, finding.Count(n, "packet", "packets"))})
 		}
 	}
 	return out

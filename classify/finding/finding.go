@@ -6,6 +6,8 @@
 package finding
 
 import (
+	"fmt"
+
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/wire"
 )
@@ -159,4 +161,13 @@ func AppendFrame(frames []capture.FrameID, id capture.FrameID) []capture.FrameID
 	}
 	frames[MaxFrames-1] = id
 	return frames
+}
+
+// Count is a number of things as summaries and details give it: "1 packet",
+// "2 packets".
+func Count[N int | uint64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -30,3 +30,11 @@ func TestAppendFrame(t *testing.T) {
 		t.Errorf("got %d frames from %d to %d", len(frames), frames[0].Number(), frames[len(frames)-1].Number())
 	}
 }
+
+func TestCount(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0 entries", 1: "1 entry", 2: "2 entries", 1<<64 - 1: "18446744073709551615 entries"} {
+		if got := Count(n, "entry", "entries"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -180,13 +180,10 @@ next:
 
 // count prints a number with its noun.
 func count(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case noun == "reply":
-		return fmt.Sprintf("%d replies", n)
+	if noun == "reply" {
+		return finding.Count(n, noun, "replies")
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return finding.Count(n, noun, noun+"s")
 }
 
 // noOfferReports bounds what a flood of made-up clients can make the tracker

@@ -192,7 +192,7 @@ func (s *Servers) findQuiet(f *wire.Frame, g *segment, c *caller, mac wire.MAC, 
 	out.Find(finding.Finding{
 		Rule: RulePortNotForwarding, Severity: sev, Confidence: conf,
 		Node: finding.Endpoint{MAC: mac}, VLAN: g.key.vlan, Iface: f.Iface,
-		Summary: fmt.Sprintf("%s in %.1f s went unanswered, then the next was answered at once: %s", plural(c.sends-1, "DISCOVER"), c.at.Sub(c.began).Seconds(), evidence),
+		Summary: fmt.Sprintf("%s in %.1f s went unanswered, then the next was answered at once: %s", count(c.sends-1, "DISCOVER"), c.at.Sub(c.began).Seconds(), evidence),
 		Facts:   []finding.Fact{{Key: "evidence", Value: evidence}, {Key: "discovers", Value: c.sends}, {Key: "silence_seconds", Value: quiet.Seconds()}},
 		Frames:  append(frames, f.ID), First: c.began, Last: f.Time,
 	})
@@ -269,7 +269,7 @@ func (s *Servers) blockedNoOffer(mac wire.MAC, c *caller, at capture.Time, out *
 	out.Find(finding.Finding{
 		Rule: RulePortNotForwarding, Severity: finding.Error, Confidence: finding.Likely,
 		Node: finding.Endpoint{MAC: mac}, VLAN: c.seg.vlan, Iface: int(c.seg.face),
-		Summary: plural(c.sends, "DISCOVER") + " went unanswered while the switch port was not forwarding",
+		Summary: count(c.sends, "DISCOVER") + " went unanswered while the switch port was not forwarding",
 		Facts:   []finding.Fact{{Key: "evidence", Value: "BPDUs not forwarding"}, {Key: "discovers", Value: c.sends}},
 		Frames:  append(append([]capture.FrameID{}, c.frames[:n]...), g.stp.frame), First: c.began, Last: max(at, c.at),
 	})

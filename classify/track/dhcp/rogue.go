@@ -2,7 +2,6 @@ package dhcp
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/finding"
@@ -248,16 +247,9 @@ func (s *Servers) describe(v *server) string {
 // tally says what v did, up to its name.
 func (v *server) tally() string {
 	if v.offers+v.acks+v.naks == 0 {
-		return plural(v.named, "REQUEST") + " but no captured answer for"
+		return count(v.named, "REQUEST") + " but no captured answer for"
 	}
-	return fmt.Sprintf("%s, %s and %s to %s by", plural(v.offers, "OFFER"), plural(v.acks, "ACK"), plural(v.naks, "NAK"), plural(len(v.served)+v.more, "client"))
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
+	return fmt.Sprintf("%s, %s and %s to %s by", count(v.offers, "OFFER"), count(v.acks, "ACK"), count(v.naks, "NAK"), count(len(v.served)+v.more, "client"))
 }
 
 // card is the identity card of a server.

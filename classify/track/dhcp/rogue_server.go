@@ -92,7 +92,7 @@ func (s *Servers) several(vlan uint16, face int32, out *track.Out) {
 		f.First, f.Last = min(f.First, v.first), max(f.Last, v.last)
 		f.Frames = append(f.Frames, v.frames[0])
 	}
-	f.Summary = plural(len(ids), "DHCP server") + " hand out addresses in " + subject + ": " + strings.Join(ids, ", ")
+	f.Summary = count(len(ids), "DHCP server") + " hand out addresses in " + subject + ": " + strings.Join(ids, ", ")
 	if together {
 		f.Severity = finding.Note
 		f.Summary += "; they agree, as a failover pair does"

@@ -168,7 +168,7 @@ func (s *Servers) exhausted(g *segment, out *track.Out) {
 			}
 		}
 	}
-	f.Summary = fmt.Sprintf("%s got no offer while %s gave %s to %s", plural(len(macs), "client"), last.server, last.addr, last.mac)
+	f.Summary = fmt.Sprintf("%s got no offer while %s gave %s to %s", count(len(macs), "client"), last.server, last.addr, last.mac)
 	f.Facts = []finding.Fact{
 		{Key: "clients_without", Value: macs}, {Key: "server_id", Value: last.server.String()},
 		{Key: "acked_lowest", Value: low.String()}, {Key: "acked_highest", Value: high.String()}, {Key: "acked_recently", Value: len(p.acked)},

@@ -66,7 +66,7 @@ func (s *Servers) spray(f *wire.Frame, m Message, out *track.Out) {
 	out.Find(finding.Finding{
 		Rule: RuleStarvation, Subject: segmentName(g.key), Severity: finding.Note, Confidence: finding.Possible,
 		VLAN: g.key.vlan, Iface: f.Iface,
-		Summary: fmt.Sprintf("%d clients or more are asked for by %s, none of them itself", p.n, plural(len(sources), "other station")),
+		Summary: fmt.Sprintf("%d clients or more are asked for by %s, none of them itself", p.n, count(len(sources), "other station")),
 		Facts:   []finding.Fact{{Key: "source_macs", Value: sources}, {Key: "clients", Value: p.n}},
 		Frames:  p.frames, First: p.at, Last: f.Time,
 	})

@@ -220,17 +220,14 @@ func (s *silence) show(t *tracker, p *pair, last capture.Time, early bool, out *
 	f.Frames = append([]capture.FrameID(nil), s.frames...)
 
 	var sent []string
-	plural := func(n int, one, many string) {
-		switch {
-		case n == 1:
-			sent = append(sent, "1 "+one)
-		case n > 1:
-			sent = append(sent, fmt.Sprintf("%d %s", n, many))
+	add := func(n int, one, many string) {
+		if n > 0 {
+			sent = append(sent, finding.Count(n, one, many))
 		}
 	}
-	plural(s.udp.tries, "call over UDP", "calls over UDP")
-	plural(s.tcp.tries, "call over TCP", "calls over TCP")
-	plural(s.syn.tries, "SYN", "SYNs")
+	add(s.udp.tries, "call over UDP", "calls over UDP")
+	add(s.tcp.tries, "call over TCP", "calls over TCP")
+	add(s.syn.tries, "SYN", "SYNs")
 	reply := "no reply, no ICMP"
 	resets := s.syn.refused + s.tcp.refused
 	switch {

@@ -33,7 +33,7 @@ func (t *tracker) noAnswer(fe *fetch, at capture.Time, out *track.Out) {
 	case fe.icmp != "":
 		reply = "no reply, ICMP " + fe.icmp
 	}
-	f.Summary = fmt.Sprintf("%s %q to %s, %s", plural(fe.tries, what, plurals), fe.name, fe.server.Addr, reply)
+	f.Summary = fmt.Sprintf("%s %q to %s, %s", finding.Count(fe.tries, what, plurals), fe.name, fe.server.Addr, reply)
 	f.Facts = append(f.Facts, finding.Fact{Key: "requests", Value: fe.tries}, finding.Fact{Key: "overdue", Value: overdue},
 		finding.Fact{Key: "ports", Value: fe.ports}, finding.Fact{Key: "span_s", Value: span.Seconds()})
 	switch {

@@ -73,7 +73,7 @@ func (t *tracker) listFound(key fetchKey, fe *fetch, at capture.Time, out *track
 		return
 	}
 	t.searchMiss(lk, l, fmt.Sprintf("%s in the search for the %s on %s, then %q was found: normal",
-		plural(l.misses, "miss", "misses"), lk.id, l.server.Addr, fe.name), fe.name, at, out)
+		finding.Count(l.misses, "miss", "misses"), lk.id, l.server.Addr, fe.name), fe.name, at, out)
 	t.lists.Delete(lk)
 }
 
@@ -84,7 +84,7 @@ func (t *tracker) judgeList(lk listKey, l *list, at capture.Time, out *track.Out
 	}
 	if !l.lastMissing {
 		t.searchMiss(lk, l, fmt.Sprintf("%s in the search for the %s on %s: normal",
-			plural(l.misses, "miss", "misses"), lk.id, l.server.Addr), "", at, out)
+			finding.Count(l.misses, "miss", "misses"), lk.id, l.server.Addr), "", at, out)
 	} else {
 		rule := RuleNotFound
 		if !notFound(l.code, []byte(l.text)) {

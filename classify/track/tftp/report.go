@@ -118,7 +118,7 @@ func detail(fe *fetch, x *transfer, note string) string {
 			words = append(words, fmt.Sprintf("windowsize %d", b.window))
 		}
 		if b.repeated > 0 {
-			words = append(words, plural(int(b.repeated), "retransmission", "retransmissions"))
+			words = append(words, finding.Count(int(b.repeated), "retransmission", "retransmissions"))
 		}
 		if d := x.last.Sub(fe.first); b.high >= 10 && b.repeated == 0 && d/time.Duration(b.high) > slowBlock {
 			words = append(words, fmt.Sprintf("%v per block", (d/time.Duration(b.high)).Round(time.Millisecond)))
@@ -143,13 +143,6 @@ func size(n int64) string {
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	}
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // errorName is an ERROR as it is quoted everywhere.

@@ -178,7 +178,7 @@ func (t *tracker) stalled(fe *fetch, x *transfer, at capture.Time, quiet bool, o
 	case fragmentsLost:
 		f.Summary = fmt.Sprintf("%q stops after block %d: %d fragmented DATA from %s did not come complete", fe.name, block, x.partial, sender)
 	case neverReacts:
-		f.Summary = fmt.Sprintf("%s answered the request for %q %s, the client never reacted", server, fe.name, plural(max(fe.answers, 1), "time", "times"))
+		f.Summary = fmt.Sprintf("%s answered the request for %q %s, the client never reacted", server, fe.name, finding.Count(max(fe.answers, 1), "time", "times"))
 	case ackLost:
 		f.Summary = fmt.Sprintf("%q stops at block %d: %s repeats it although %s acknowledges it", fe.name, block, sender, receiver)
 	case dataLost:

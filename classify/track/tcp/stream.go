@@ -47,6 +47,7 @@ type stream struct {
 	dir            [2]direction
 	last           capture.Time
 	bytes          uint32 // payload of the server that is not in the series yet
+	used           bool   // else the slot is free
 	joined         bool   // met in the middle: what was acknowledged before is not known
 	established    bool   // the client answered the SYN/ACK
 	halfOpen       bool   // it was reported that the client never does
@@ -100,20 +101,38 @@ func (t *streams) find(f *wire.Frame) (*stream, int) {
 		return nil, 0
 	}
 	set, tag := hash(f)
-	i := set * streamWays
-	for j, have := range t.tags[i : i+streamWays] {
-		if have != tag {
+	ways := t.slots[set*streamWays:][:streamWays:streamWays]
+	// The stream of the set that was met last comes first: mostly it is the one,
+	// and then its tag need not be looked at.
+	if d, ok := ways[0].side(f); ok {
+		return &ways[0], d
+	}
+	tags := t.tags[set*streamWays:][:streamWays:streamWays]
+	for j := 1; j < streamWays; j++ {
+		if tags[j] != tag {
 			continue
 		}
-		s := &t.slots[i+j]
-		if s.cport == f.SrcPort && s.sport == f.DstPort && s.client == f.Src && s.server == f.Dst {
-			return s, byClient
-		}
-		if s.cport == f.DstPort && s.sport == f.SrcPort && s.client == f.Dst && s.server == f.Src {
-			return s, byServer
+		if d, ok := ways[j].side(f); ok {
+			tags[0], tags[j] = tags[j], tags[0]
+			ways[0], ways[j] = ways[j], ways[0]
+			return &ways[0], d
 		}
 	}
 	return nil, 0
+}
+
+// side is the side of s that sent f, when f is of s.
+func (s *stream) side(f *wire.Frame) (int, bool) {
+	if !s.used {
+		return 0, false
+	}
+	if s.cport == f.SrcPort && s.sport == f.DstPort && s.client == f.Src && s.server == f.Dst {
+		return byClient, true
+	}
+	if s.cport == f.DstPort && s.sport == f.SrcPort && s.client == f.Dst && s.server == f.Src {
+		return byServer, true
+	}
+	return 0, false
 }
 
 // put makes a stream of flow, from its client, for a frame of it of either
@@ -139,7 +158,7 @@ func (t *streams) put(flow wire.Flow, f *wire.Frame) *stream {
 		t.tags[at] = tag
 		s = &t.slots[at]
 	}
-	*s = stream{client: flow.Src, server: flow.Dst, cport: flow.SrcPort, sport: flow.DstPort, last: f.Time}
+	*s = stream{client: flow.Src, server: flow.Dst, cport: flow.SrcPort, sport: flow.DstPort, last: f.Time, used: true}
 	return s
 }
 

@@ -17,7 +17,7 @@ scenario() {
   foreign_lease
   capture dhcp-nak-no-lease.pcap sw
   life sw
-  printf 'initial-interval 3;\ntimeout 30;\n' >"$SRV/state/dhclient.conf"
+  printf 'initial-interval 3;\nbackoff-cutoff 6;\ntimeout 30;\n' >"$SRV/state/dhclient.conf"
   client node 36 dhclient -4 -d -1 -cf /srv/state/dhclient.conf -lf /srv/state/old -pf /srv/state/pid -sf /bin/true eth0
   sleep 6
 }

@@ -91,15 +91,11 @@ func analyze(cmd *cobra.Command, s Streams, o *analyzeOptions, paths []string) e
 		return err
 	}
 	opt.Version = version()
-	out, err := openOutput(s, o.output)
+	out, style, err := o.look.open(s, o.output)
 	if err != nil {
 		return err
 	}
 	defer out.discard()
-	style, err := o.look.style(out)
-	if err != nil {
-		return err
-	}
 	bar := newProgress(s, o.look.quiet)
 	src, err := pcapfile.Open(paths, pcapfile.Options{Stdin: s.In, Progress: bar.update})
 	if err != nil {

@@ -42,15 +42,11 @@ stands on, and what is wrong in them.`,
 			if err != nil {
 				return err
 			}
-			out, err := openOutput(s, "")
+			out, style, err := look.open(s, "")
 			if err != nil {
 				return err
 			}
 			defer out.discard()
-			style, err := look.style(out)
-			if err != nil {
-				return err
-			}
 			switch {
 			case format == "text" && len(args) == 1:
 				err = text.Service(out, list[0], style)

@@ -166,15 +166,11 @@ func countCommand(cmd *cobra.Command, s Streams, o *countOptions, args []string)
 	if err != nil {
 		return err
 	}
-	out, err := openOutput(s, o.output)
+	out, style, err := o.look.open(s, o.output)
 	if err != nil {
 		return err
 	}
 	defer out.discard()
-	style, err := o.look.style(out)
-	if err != nil {
-		return err
-	}
 	if o.compare != "" {
 		return countCompare(s, o, cfg, out, style)
 	}

@@ -30,13 +30,6 @@ func countLine(w io.Writer, start, now time.Time, final bool, t *counter.Totals)
 	return json.NewEncoder(w).Encode(countDocument{Schema: countSchema, Type: "count", Start: start.UTC(), Time: now.UTC(), Final: final, Totals: t})
 }
 
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
 // countCSV has a row per service and one per port, each packet once in either,
 // and one for what a filter left out.
 func countCSV(w io.Writer, t *counter.Totals) error {

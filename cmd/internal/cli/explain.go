@@ -35,15 +35,11 @@ thresholds that a site file can override.`,
 			return ids, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := openOutput(s, "")
+			out, style, err := look.open(s, "")
 			if err != nil {
 				return err
 			}
 			defer out.discard()
-			style, err := look.style(out)
-			if err != nil {
-				return err
-			}
 			rules := classify.Rules()
 			switch {
 			case len(args) == 0:
@@ -72,14 +68,6 @@ thresholds that a site file can override.`,
 	cmd.Flags().StringVar(&look.color, "color", "auto", "colour `WHEN`: auto, always, never")
 	complete(cmd, "format", "text", "json")
 	return cmd
-}
-
-// done writes what was rendered, unless rendering failed.
-func done(out *output, err error) error {
-	if err != nil {
-		return err
-	}
-	return out.commit()
 }
 
 func ruleNamed(rules []*finding.Rule, name string) (*finding.Rule, error) {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -67,10 +66,7 @@ that read in another order may differ on them; this is noted, and does not count
 			} else {
 				err = diffText(out, d)
 			}
-			if err != nil {
-				return err
-			}
-			if err := out.commit(); err != nil {
+			if err := done(out, err); err != nil {
 				return err
 			}
 			if d.Verdict == filter.Different {
@@ -138,10 +134,7 @@ func diffJSON(w io.Writer, d *filter.Difference) error {
 		}
 		return out
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(struct {
+	return writeJSON(w, struct {
 		Schema  string   `json:"schema"`
 		Verdict string   `json:"verdict"`
 		Why     string   `json:"why,omitempty"`

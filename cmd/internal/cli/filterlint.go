@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -52,10 +51,7 @@ whole are told too, and packets of other services that the filter takes.`,
 			default:
 				return usage("--format %q: choose text or json", format)
 			}
-			if err != nil {
-				return err
-			}
-			return out.commit()
+			return done(out, err)
 		},
 	}
 	cmd.Flags().StringSliceVar(&services, "for", nil, "only for the service `ID` (repeatable)")
@@ -232,8 +228,5 @@ func lintJSON(w io.Writer, r *filter.Report) error {
 	for _, k := range r.Kept {
 		doc.Kept = append(doc.Kept, kept(k))
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(doc)
+	return writeJSON(w, doc)
 }

@@ -272,15 +272,11 @@ func liveDevices(s Streams, o *liveOptions) error {
 	if err != nil {
 		return liveError(err, nil)
 	}
-	out, err := openOutput(s, "")
+	out, style, err := o.look.open(s, "")
 	if err != nil {
 		return err
 	}
 	defer out.discard()
-	style, err := o.look.style(out)
-	if err != nil {
-		return err
-	}
 	if o.format == "json" || o.format == "ndjson" {
 		err = writeJSON(out, devicesOf(list))
 	} else {

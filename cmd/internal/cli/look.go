@@ -24,6 +24,20 @@ func (o *lookOptions) flags(f *pflag.FlagSet) {
 	f.CountVarP(&o.verbose, "verbose", "v", "print the timeline of every node and all facts; twice: positive findings too")
 }
 
+// open opens an output as openOutput does, and settles the look for it.
+func (o *lookOptions) open(s Streams, path string) (*output, text.Style, error) {
+	out, err := openOutput(s, path)
+	if err != nil {
+		return nil, text.Style{}, err
+	}
+	style, err := o.style(out)
+	if err != nil {
+		out.discard()
+		return nil, text.Style{}, err
+	}
+	return out, style, nil
+}
+
 // style settles the look for an output.
 func (o *lookOptions) style(out *output) (text.Style, error) {
 	s := text.Style{UTC: o.utc, Quiet: o.quiet, Verbose: o.verbose, Width: out.cols}

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -79,6 +81,22 @@ func (o *output) commit() error {
 		return fmt.Errorf("write %s: %w", o.name, err)
 	}
 	return nil
+}
+
+// done writes what was rendered, unless rendering failed.
+func done(out *output, err error) error {
+	if err != nil {
+		return err
+	}
+	return out.commit()
+}
+
+// writeJSON writes one document for people and programs.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }
 
 // discard removes the unfinished file of a run that failed.

@@ -68,10 +68,10 @@ func sendAll(args []string) error {
 	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: ifc.Index, Protocol: ip}); err != nil {
 		return err
 	}
-	frames := traffic()
-	messages := make([]message, len(frames))
-	vectors := make([]unix.Iovec, len(frames))
-	for i, f := range frames {
+	traffic := newTraffic()
+	messages := make([]message, len(traffic.frames))
+	vectors := make([]unix.Iovec, len(traffic.frames))
+	for i, f := range traffic.frames {
 		vectors[i].Base = &f[0]
 		vectors[i].SetLen(len(f))
 		messages[i].hdr.Iov = &vectors[i]
@@ -80,6 +80,9 @@ func sendAll(args []string) error {
 	var s sent
 	start := time.Now()
 	for next := 0; ; next = (next + batch) % len(messages) {
+		if next == 0 {
+			traffic.again(uint32(s.Packets / uint64(len(messages))))
+		}
 		// What is due by now, in batches.
 		for due := time.Duration(s.Packets) * time.Second / time.Duration(rate); ; {
 			if s.Took = time.Since(start); s.Took >= due {
@@ -99,22 +102,58 @@ func sendAll(args []string) error {
 	}
 }
 
-// traffic is 2,000 frames of 90 bytes: five of a hundred are of provisioning
-// (NTP and DNS, questions and answers in turn), the others are SSH, HTTPS and
-// UDP of no service, of 500 nodes.
-func traffic() (list [][]byte) {
+// Traffic is 2,000 frames of 90 bytes of 250 nodes: five of a hundred are of
+// provisioning (NTP and DNS, each question with its answer), the others are SSH,
+// remote desktops and UDP of no service.
+type traffic struct {
+	frames    [][]byte
+	questions []question
+}
+
+// A question is what differs from round to round, so that no packet is a copy of
+// an earlier one.
+type question struct {
+	ask, answer []byte // the bytes that tell them from others
+	first       uint32
+}
+
+const udpData = 14 + 20 + 8
+
+func newTraffic() (t traffic) {
+	var control [][]byte
+	for i := range 25 {
+		node, server := byte(7*i), byte(i%2)
+		q, a := datagram(node, server, 123, 123, false, ntp(false)), datagram(node, server, 123, 123, true, ntp(true))
+		t.questions = append(t.questions, question{q[udpData+44 : udpData+48], a[udpData+28 : udpData+32], 1}) // transmit, and originate
+		control = append(control, q, a)
+		port := uint16(20000 + i)
+		q, a = datagram(node, server, port, 53, false, dns(0, false)), datagram(node, server, port, 53, true, dns(0, true))
+		t.questions = append(t.questions, question{q[udpData : udpData+2], a[udpData : udpData+2], uint32(i)}) // ID
+		control = append(control, q, a)
+	}
 	for i := range 2000 {
 		node, server := byte(i%250), byte(i%2)
-		switch answer := i/20%2 == 1; {
-		case i%40 == 0:
-			list = append(list, datagram(node, server, 123, 123, answer, ntp(answer)))
-		case i%40 == 20:
-			list = append(list, datagram(node, server, uint16(20000+i/80), 53, answer, dns(uint16(i/80), answer)))
+		switch {
+		case i%20 == 0:
+			t.frames = append(t.frames, control[i/20])
 		case i%3 == 0:
-			list = append(list, datagram(node, server, uint16(30000+i), 40000, i%2 == 0, make([]byte, 48)))
+			t.frames = append(t.frames, datagram(node, server, uint16(30000+i), 40000, i%2 == 0, make([]byte, 48)))
 		default:
-			list = append(list, segment(node, server, uint16(30000+i), []uint16{22, 443}[i%2], i%5 == 0))
+			t.frames = append(t.frames, segment(node, server, uint16(30000+i), []uint16{22, 3389}[i%2], i%5 == 0))
 		}
 	}
-	return list
+	return t
+}
+
+// again makes the questions of another round.
+func (t *traffic) again(round uint32) {
+	for _, q := range t.questions {
+		n := q.first + round
+		if len(q.ask) == 2 {
+			binary.BigEndian.PutUint16(q.ask, uint16(n))
+		} else {
+			binary.BigEndian.PutUint32(q.ask, n)
+		}
+		copy(q.answer, q.ask)
+	}
 }

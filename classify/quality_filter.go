@@ -26,17 +26,18 @@ type missed struct {
 	from, to uint16
 	server   wire.Addr // sends it; zero when not known
 	node     wire.Addr
+	payload  payload
 }
 
 // ephemeral stands for a port that a server picks for a TFTP transfer.
 const ephemeral = 49152
 
 // passes tells whether a capture filter in libpcap's language (pcap-filter(7))
-// lets m through. It knows the terms on protocols, ports and hosts; whatever
-// else there is may or may not match.
+// lets m through. It knows the terms on protocols, ports, hosts, and those on
+// bytes by which filters for a whole phase tell TFTP data, RPC and fragments;
+// whatever else there is may or may not match.
 func passes(filter string, m *missed) chance {
-	filter = strings.NewReplacer("(", " ( ", ")", " ) ", "!", " not ", "not  =", "!=", "&&", " and ", "||", " or ").Replace(strings.ToLower(filter))
-	p := filterParser{words: strings.Fields(filter), m: m}
+	p := filterParser{words: filterWords(filter), m: m}
 	if len(p.words) == 0 {
 		return always
 	}
@@ -99,6 +100,9 @@ func (p *filterParser) not() chance {
 			p.next++
 		}
 		return c
+	}
+	if strings.Contains(p.word(), "[") {
+		return p.relation()
 	}
 	return p.term()
 }

@@ -140,19 +140,27 @@ func missing(f *finding.Finding) []missed {
 		m.proto, m.from, m.to = proto, port, cmp.Or(f.Node.Port, ephemeral+1)
 		return m
 	}
+	reply := func(port uint16) missed {
+		m.payload = rpcReply
+		if onlyUDP(f) {
+			return server(wire.ProtoUDP, port)
+		}
+		return server(0, port)
+	}
 	id := f.Rule.ID
 	switch {
 	case strings.HasPrefix(id, "proxydhcp-"), strings.HasPrefix(id, "boot-server-"):
 		m.from, m.to = 4011, cmp.Or(f.Node.Port, 68)
 		return []missed{m}
 	case strings.HasPrefix(id, "tftp-"):
+		m.payload = tftpReply
 		return []missed{server(wire.ProtoUDP, ephemeral)}
 	case id == "rpc-portmap-no-answer":
-		return []missed{server(0, 111)}
+		return []missed{reply(111)}
 	case id == "rpc-mount-no-answer":
-		return []missed{server(0, f.Server.Port)}
+		return []missed{reply(f.Server.Port)}
 	case id == "nfs-server-not-responding":
-		return []missed{server(0, 2049)}
+		return []missed{reply(2049)}
 	case strings.HasPrefix(id, "tcp-"):
 		return []missed{server(wire.ProtoTCP, f.Server.Port)}
 	case id == "fragments-lost":
@@ -168,4 +176,21 @@ func missing(f *finding.Finding) []missed {
 	}
 	m.from, m.to, m.server, m.node = 67, 68, wire.Addr{}, wire.Addr{}
 	return []missed{m}
+}
+
+// onlyUDP reports whether all calls that an RPC finding counts were over UDP.
+func onlyUDP(f *finding.Finding) bool {
+	udp := false
+	for _, x := range f.Facts {
+		n, ok := x.Value.(int)
+		switch x.Key {
+		case "calls_udp":
+			udp = ok && n > 0
+		case "calls_tcp", "syns":
+			if !ok || n > 0 {
+				return false
+			}
+		}
+	}
+	return udp
 }

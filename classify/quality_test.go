@@ -265,7 +265,8 @@ func TestFiltered(t *testing.T) {
 		{"a recorded filter on port 69", filter("udp port 67 or 68 or 69"), nil, []string{"filtered: tftp-no-answer"}, nil},
 		{"a recorded filter that only leaves out ssh", filter("not port 22"), []string{noTFTP}, []string{"filtered:"}, nil},
 		{"a recorded filter on the node", filter("host 10.0.0.57 or ether host " + macB), []string{noTFTP}, []string{"filtered:"}, nil},
-		{"a recorded filter that nobody here understands", filter("udp[8:2] = 1 or port 67"), []string{"error likely tftp-no-answer"}, []string{"filtered: tftp-no-answer"}, nil},
+		{"a recorded filter on bytes that no TFTP reply has", filter("udp[8:2] = 1 or port 67"), nil, []string{"filtered: tftp-no-answer"}, nil},
+		{"a recorded filter that nobody here understands", filter("len > 60 and udp[4:2] > 40 or port 67"), []string{"error likely tftp-no-answer"}, []string{"filtered: tftp-no-answer"}, nil},
 		{"a recorded filter of another interface", two.sorted(), []string{noTFTP}, nil, nil},
 	})
 }

@@ -83,8 +83,12 @@ func (r *liveRun) areUp() error {
 			return nil
 		}
 	}
+	ip := "ip"
+	if r.o.netns != "" && !strings.Contains(r.o.netns, "/") {
+		ip = "ip -n " + r.o.netns
+	}
 	return &statusError{status: ExitUnreadable, err: fmt.Errorf("%s: interface is down", strings.Join(r.o.ifaces, ", ")),
-		hint: "bring it up: ip link set " + r.o.ifaces[0] + " up"}
+		hint: "bring it up: " + ip + " link set " + r.o.ifaces[0] + " up"}
 }
 
 // openFiles opens what is going to be written.

@@ -38,6 +38,11 @@ func Build(r *Request) (*Filter, error) {
 	if f.Expr, err = Parse(f.Text); err != nil {
 		return nil, fmt.Errorf("build %q: %w", f.Text, err)
 	}
+	if r.Expr != nil { // the rest alone keeps something
+		if root, err := decide([]Clause{{Expr: f.Expr}}, Target{Link: link, Live: r.Live}); err == nil && root.kind == end && root.k == 0 {
+			return nil, &Error{Msg: fmt.Sprintf("%q keeps no packet", f.Text), Hint: "the expression contradicts the rest, or asks for a layer where there is none"}
+		}
+	}
 	part := func(list []selected, data bool) (*Expr, error) {
 		p := &builder{Request: r, link: link, only: true, data: data}
 		text, err := p.text(list, not, false)
@@ -97,7 +102,7 @@ func (b *builder) warn(id, text, do string) {
 }
 
 // text is the whole expression.
-func (b *builder) text(want []selected, not []*catalog.Service, check bool) (string, error) {
+func (b *builder) text(want []selected, not []*catalog.Service, check bool) (x string, err error) {
 	groups := b.groups(want)
 	var parts []string
 	for _, g := range groups {
@@ -113,12 +118,15 @@ func (b *builder) text(want []selected, not []*catalog.Service, check bool) (str
 			parts = append(parts, extra...)
 		}
 	}
-	x := orJoin(parts)
+	x = orJoin(parts)
 	if x == "" && len(want) > 0 && !b.only && len(want[0].Frames) > 0 {
 		return "", &Error{Msg: fmt.Sprintf("%s cannot be told on %s", want[0].ID, b.link), Hint: "its frames are known by the Ethernet header: capture on the interface itself (EN10MB)"}
 	}
 	if x == "" && len(want) > 0 && !b.only {
 		return "", &Error{Msg: fmt.Sprintf("%s has no port of its own: portmap tells it", want[0].ID), Hint: "add --complete, which knows RPC by its headers, or the service portmap"}
+	}
+	if x == "" && b.only {
+		return "", nil
 	}
 	if len(want) == 0 && !b.only {
 		x = b.everyone()
@@ -129,21 +137,61 @@ func (b *builder) text(want []selected, not []*catalog.Service, check bool) (str
 	if len(b.MACs) > 0 {
 		x = andJoin(x, b.macs())
 	}
-	if b.Expr != nil {
-		x = andJoin(x, b.Expr.String())
+	if x, err = b.narrowed(x); err != nil {
+		return "", err
 	}
 	if x == "" {
-		if b.only {
-			return "", nil
-		}
 		return "", &Error{Msg: "nothing to filter for", Hint: "name a service, as 'pxescope filter tftp', or use --phase, --host, --mac or --expr"}
 	}
-	x, err := b.tagged(x)
+	x, err = b.tagged(x)
 	if err != nil || !check {
 		return x, err
 	}
 	b.tell(want)
 	return x, nil
+}
+
+// narrowed and-s the user's expression to x. Its vlan moves all that stands to
+// the right of it, so where it asks for a tag it has to come first, and where it
+// denies one, last: 'udp port 69 and vlan 5' keeps no packet at all.
+func (b *builder) narrowed(x string) (string, error) {
+	if b.Expr == nil {
+		return x, nil
+	}
+	e := b.Expr.String()
+	switch {
+	case x == "" || !asksLayer(b.Expr.root):
+		return andJoin(x, e), nil
+	case alwaysLayer(b.Expr.root):
+		return andJoin(e, x), nil
+	}
+	return "", &Error{Msg: "the expression asks for vlan, mpls or pppoes in some of its cases only, so nothing can be and-ed to it",
+		Hint: "use --vlan, or write the whole filter as --expr and check it with 'pxescope filter lint'"}
+}
+
+// asksLayer reports whether a word that moves offsets stands outside of 'not'.
+func asksLayer(n node) bool {
+	switch n := n.(type) {
+	case joined:
+		return asksLayer(n.l) || asksLayer(n.r)
+	case layerTerm:
+		return n.name != "pppoed"
+	}
+	return false
+}
+
+// alwaysLayer reports whether every packet that matches has such a layer.
+func alwaysLayer(n node) bool {
+	switch n := n.(type) {
+	case joined:
+		if n.or {
+			return alwaysLayer(n.l) && alwaysLayer(n.r)
+		}
+		return alwaysLayer(n.l) || alwaysLayer(n.r)
+	case layerTerm:
+		return n.name != "pppoed"
+	}
+	return false
 }
 
 // tagged puts the vlan words round an expression, in the order that is right:

@@ -41,6 +41,8 @@ func TestBuildText(t *testing.T) {
 	net.Nets = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}
 	racks := request("http", "dhcp")
 	racks.Racks = []netip.Addr{rackAddr}
+	inside, behind := request("tftp"), request("tftp")
+	inside.Expr, behind.Expr = must(Parse("vlan 5 and host 10.0.0.1")), must(Parse("not vlan"))
 	less := request("dhcp", "tftp", "ntp")
 	less.Exclude = []string{"ntp"}
 	for _, c := range []struct {
@@ -67,6 +69,8 @@ func TestBuildText(t *testing.T) {
 		{"a machine", mac, "udp port 67 or 68 and ether host 02:00:00:00:00:01", 0},
 		{"DHCP has no address", net, "tcp port 80 and net 10.0.0.0/24 or udp port 67 or 68", 0},
 		{"the rack's services", racks, "tcp port 80 and host 10.0.0.2 or udp port 67 or 68", 0},
+		{"an expression that asks for a tag", inside, "vlan 5 and host 10.0.0.1 and udp port 69", 0},
+		{"an expression that denies one", behind, "udp port 69 and not vlan", 20},
 		{"excluded from its own", less, "udp portrange 67-69", 0},
 	} {
 		f, err := Build(c.r)
@@ -243,6 +247,8 @@ func TestBuildRefusals(t *testing.T) {
 		{&Request{Names: []string{"tftp"}, Exclude: []string{"tftp"}}, "no service is left"},
 		{&Request{Names: []string{"tftp"}, VLAN: VLANAny, Expr: must(Parse("vlan 3"))}, "vlan, mpls or pppoes of its own"},
 		{&Request{Names: []string{"tftp"}, VLAN: VLANOne, Link: capture.LinkRaw}, "no VLAN tags"},
+		{&Request{Names: []string{"tftp"}, Expr: must(Parse("vlan 3 or host 10.0.0.1"))}, "some of its cases only"},
+		{&Request{Names: []string{"tftp"}, Expr: must(Parse("tcp"))}, "keeps no packet"},
 	} {
 		if _, err := Build(c.r); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %q", c.r, err, c.want)

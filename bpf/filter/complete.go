@@ -102,8 +102,12 @@ func (b *builder) tell(want []selected) {
 	if has("dhcp") && !has("proxydhcp") && !b.Complete {
 		b.warn("proxydhcp", "boot servers answer on port 4011: this keeps none of it", "add the service proxydhcp")
 	}
-	if b.VLAN == VLANDefault && !b.Complete && b.link == capture.LinkEthernet && len(want) > 0 {
-		b.warn("vlan", "VLAN-tagged frames in files and on mirror ports do not match", "add --vlan any, or --complete")
+	if b.VLAN == VLANDefault && !b.Complete && b.link == capture.LinkEthernet && len(want) > 0 && (b.Expr == nil || !usesLayers(b.Expr.root)) {
+		if b.Live { // the kernel took the first tag off
+			b.warn("vlan", "frames with a second VLAN tag do not match", "add --vlan any, or --complete")
+		} else {
+			b.warn("vlan", "VLAN-tagged frames in files and on mirror ports do not match", "add --vlan any, or --complete")
+		}
 	}
 	if len(b.MACs) > 0 {
 		b.warn("mac-routed", "behind a router frames carry the router's MAC address", "use --host as well, or capture on the machine's own segment")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify"
+	"github.com/pxescope/pxescope/classify/finding"
 	"github.com/pxescope/pxescope/classify/report"
 	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/cmd/internal/text"
@@ -80,6 +81,7 @@ type textTeller struct {
 	queue   []told
 	started bool
 	last    classify.Time        // of what was written
+	asked   map[requestRef]asked // unanswered requests that were told of
 	booted  map[string]*heldNode // not told yet: most go on to the next stage
 
 	asks, news allowance // of lines about exchanges and nodes in a flood
@@ -92,7 +94,7 @@ type textTeller struct {
 const mostExchanges = 50
 
 func (t *textTeller) exchange(x *track.Exchange) {
-	if t.style.Quiet || t.style.Verbose == 0 && (x.Stage == track.StageUnknown || x.Op == "ARP" || x.Outcome == track.Open) {
+	if t.style.Quiet || t.style.Verbose == 0 && (x.Stage == track.StageUnknown || x.Op == "ARP" || x.Outcome == track.Open || t.stale(x)) {
 		return
 	}
 	if len(t.queue) >= mostExchanges || onlyDHCP(x) && !t.asks.take() {
@@ -100,6 +102,42 @@ func (t *textTeller) exchange(x *track.Exchange) {
 		return
 	}
 	t.add(text.OfExchange(x))
+}
+
+// A requestRef names a request while it is tried again and again.
+type requestRef struct {
+	service, op, subject string
+	client, server       finding.Endpoint
+	vlan                 uint16
+	first                capture.Time
+}
+
+// asked is what was told of it.
+type asked struct {
+	tries  int
+	reason string
+}
+
+// mostAsked bounds how many requests are remembered; they are forgotten
+// together, and then told of once more.
+const mostAsked = 4096
+
+// stale reports whether a request was told of already, and is only tried once
+// more: a line comes when it was tried twice as often. Findings say the rest.
+func (t *textTeller) stale(x *track.Exchange) bool {
+	if x.Outcome != track.Unanswered {
+		return false
+	}
+	ref := requestRef{x.Service, x.Op, x.Subject, x.Client, x.Server, x.VLAN, x.First}
+	was, known := t.asked[ref]
+	if known && was.reason == x.Reason && x.Tries < 2*was.tries {
+		return true
+	}
+	if t.asked == nil || len(t.asked) >= mostAsked {
+		t.asked = make(map[requestRef]asked)
+	}
+	t.asked[ref] = asked{x.Tries, x.Reason}
+	return false
 }
 
 // add puts an event into the queue. One that is told late, as a connection that

@@ -140,6 +140,38 @@ func TestTextLines(t *testing.T) {
 	}
 }
 
+// A request that goes on without an answer is told of when it was tried twice
+// as often, and one line is one event where there is no terminal.
+func TestTextTellsNews(t *testing.T) {
+	c := &synth.Capture{}
+	const mac = "d4:ae:52:00:07:01"
+	d := synth.PXERom(mac).Discover(7, 0)
+	for i := range 12 {
+		c.Add(time.Duration(i)*3*time.Second, d.Broadcast())
+	}
+	out, _ := tell(t, c, "text", text.Style{UTC: true})
+	events, _, _ := strings.Cut(out, "\n\n")
+	var tries, findings []string
+	for _, line := range strings.Split(events, "\n")[1:] {
+		_, what, _ := strings.Cut(line, "DISCOVER, ")
+		switch {
+		case !strings.Contains(line, mac):
+			t.Errorf("not a line of its own: %q", line)
+		case strings.Contains(line, " unanswered "):
+			tries = append(tries, what)
+		case strings.Contains(line, " finding "):
+			_, what, _ = strings.Cut(line, " finding ")
+			findings = append(findings, strings.Fields(what)[0])
+		}
+	}
+	if len(tries) < 2 || len(tries) > 4 {
+		t.Errorf("12 DISCOVERs are told of as %q", tries)
+	}
+	if want := []string{"note", "warning", "error"}; !slices.Equal(findings, want) {
+		t.Errorf("got findings %q, want %q:\n%s", findings, want, events)
+	}
+}
+
 // A flood of strangers does not drown the rest: the lines for people are
 // bounded, and the machine that boots is there.
 func TestTextOfAFlood(t *testing.T) {

@@ -36,7 +36,10 @@ func OfExchange(x *track.Exchange) Event {
 	if a := x.Server.Addr.String(); a != "" {
 		what += " from " + a
 	}
-	if x.Tries > 1 {
+	switch {
+	case x.Outcome == track.Unanswered && x.Overdue > 0 && x.Overdue < x.Tries:
+		what += fmt.Sprintf(", %d of %d tries overdue", x.Overdue, x.Tries)
+	case x.Tries > 1:
 		what += fmt.Sprintf(", %d tries", x.Tries)
 	}
 	if x.Bytes > 0 && !strings.Contains(x.Detail, Size(x.Bytes)) {
@@ -92,11 +95,15 @@ const (
 	eventIndent = 12 + 1 + nodeColumn + 1 + stageColumn + 1 + levelColumn + 1
 )
 
-// Line is e as a line or, wrapped, several.
+// Line is e as a line or, wrapped to the columns of a terminal, several. Where
+// there is no terminal it is one, for grep and logs.
 func (e *Event) Line(s Style) string {
 	p := printer{Style: s}
 	head := p.paint(dim, p.clock(e.Time)) + " " + pad(Escape(e.Node), nodeColumn) + " " + pad(e.Stage, stageColumn) + " " +
 		pad(p.level(e.Level), levelColumn) + " "
+	if s.Width <= 0 {
+		return head + Escape(e.What) + "\n"
+	}
 	width := s.width() - eventIndent
 	if width < 30 { // a narrow terminal: the text on lines of its own
 		return strings.TrimRight(head, " ") + "\n" + indented(ansi.Wrap(Escape(e.What), s.width()-4, ""), 4) + "\n"

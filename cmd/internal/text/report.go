@@ -222,7 +222,7 @@ func (p *printer) finding(f *classify.Finding) {
 	}
 	p.block(p.Builder, "", p.paint(dim, proof))
 	if len(f.Nodes) > 0 {
-		p.block(p.Builder, "", "nodes: "+Escape(strings.Join(f.Nodes, " ")))
+		p.block(p.Builder, "", "nodes: "+someNodes(f.Nodes))
 	}
 	told := p.toldAbove(f)
 	if p.Verbose > 0 || f.Severity == "error" && !told {
@@ -233,6 +233,15 @@ func (p *printer) finding(f *classify.Finding) {
 	if f.Severity != "ok" && !told {
 		p.block(p.Builder, "", "next: "+Escape(f.Next))
 	}
+}
+
+// someNodes lists nodes as far as anybody reads them.
+func someNodes(nodes []string) string {
+	const most = 8
+	if len(nodes) <= most+1 { // "and 1 more" is no shorter
+		return Escape(strings.Join(nodes, " "))
+	}
+	return fmt.Sprintf("%s and %s more (--format json has all)", Escape(strings.Join(nodes[:most], " ")), count(uint64(len(nodes)-most)))
 }
 
 // toldAbove reports whether an earlier finding about the same server says what

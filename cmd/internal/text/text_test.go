@@ -2,6 +2,7 @@ package text
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -193,6 +194,30 @@ func TestEventLines(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Where there is no terminal an event is one line, however long.
+func TestEventIsALine(t *testing.T) {
+	e := Event{Time: 1, Node: "d4:ae:52:00:00:01", Stage: "tftp", Level: "unanswered", What: strings.Repeat("a long story ", 30) + "\nof\ttwo"}
+	if got := e.Line(Style{UTC: true}); strings.Count(got, "\n") != 1 || !strings.HasSuffix(got, "\n") || !strings.Contains(got, e.What[:390]) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestSomeNodes(t *testing.T) {
+	var nodes []string
+	for i := range 1500 {
+		nodes = append(nodes, fmt.Sprintf("n%d", i))
+	}
+	for n, want := range map[int]string{1: "n0", 9: "n0 n1 n2 n3 n4 n5 n6 n7 n8", 10: "n0 n1 n2 n3 n4 n5 n6 n7 and 2 more (--format json has all)",
+		1500: "n0 n1 n2 n3 n4 n5 n6 n7 and 1,492 more (--format json has all)"} {
+		if got := someNodes(nodes[:n]); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+	if got := someNodes([]string{"\x1b[2J"}); strings.Contains(got, "\x1b") {
+		t.Errorf("goes out: %q", got)
 	}
 }
 

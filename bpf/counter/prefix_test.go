@@ -9,6 +9,7 @@ import (
 	"github.com/pxescope/pxescope/bpf/filter"
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/catalog"
+	"github.com/pxescope/pxescope/classify/track/tracktest"
 )
 
 func parsed(t testing.TB, text string) *filter.Expr {
@@ -45,7 +46,7 @@ func prefixes(t testing.TB) []*filter.Expr {
 // Every frame that was ever captured for us gets the predicate's verdict in
 // the kernel, and what matches lands where it does without a filter.
 func TestPrefixCaptures(t *testing.T) {
-	files := captures(t)
+	files := tracktest.Captures(t)
 	l := testLayout(t)
 	for _, c := range testPrograms {
 		t.Run(c.name, func(t *testing.T) {

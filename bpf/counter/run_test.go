@@ -5,10 +5,7 @@ package counter
 import (
 	"errors"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -19,6 +16,7 @@ import (
 	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/capture/pcapfile"
 	"github.com/pxescope/pxescope/classify/catalog"
+	"github.com/pxescope/pxescope/classify/track/tracktest"
 )
 
 // privileged ends a test that may not load programs.
@@ -86,7 +84,7 @@ func testLayout(t testing.TB) *Layout {
 // Every frame that was ever captured for us lands on the same slot in the
 // kernel and in Go.
 func TestCaptures(t *testing.T) {
-	files := captures(t)
+	files := tracktest.Captures(t)
 	l := testLayout(t)
 	for _, c := range testPrograms {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,30 +122,6 @@ func TestCaptures(t *testing.T) {
 			}
 		})
 	}
-}
-
-// captures are testdata's and, where it is there, the corpus'.
-func captures(t *testing.T) (files []string) {
-	t.Helper()
-	for _, dir := range []string{"../../testdata/pcap", "../../../shared/corpus"} {
-		if _, err := os.Stat(dir); err != nil {
-			t.Logf("left out: %v", err)
-			continue
-		}
-		err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && strings.Contains(filepath.Base(p), "cap") && !strings.Contains(p, "/truth/") {
-				files = append(files, p)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if testing.Short() && len(files) > 40 {
-		files = files[:40]
-	}
-	return files
 }
 
 // eachFrame calls do for the Ethernet frames of a file, cut to what a test run

@@ -3,10 +3,7 @@ package follow
 import (
 	"errors"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -15,6 +12,7 @@ import (
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/live/netlab"
 	"github.com/pxescope/pxescope/capture/pcapfile"
+	"github.com/pxescope/pxescope/classify/track/tracktest"
 )
 
 // privileged ends a test that may not load programs.
@@ -98,7 +96,7 @@ func TestCaptures(t *testing.T) {
 		t.Run("phase "+phase, func(t *testing.T) {
 			c := Config{Phase: phase}
 			r := newRunner(t, c)
-			files, frames, dropped, wrong := captures(t), 0, 0, 0
+			files, frames, dropped, wrong := tracktest.Captures(t), 0, 0, 0
 			var want Stats
 			before, err := r.Stats()
 			if err != nil {
@@ -159,30 +157,6 @@ func (s *Stats) add(x Stats) {
 func (s *Stats) subtract(x Stats) {
 	s.Passed -= x.Passed
 	s.Dropped -= x.Dropped
-}
-
-// captures are testdata's and, where it is there, the corpus'.
-func captures(t *testing.T) (files []string) {
-	t.Helper()
-	for _, dir := range []string{"../../testdata/pcap", "../../../shared/corpus"} {
-		if _, err := os.Stat(dir); err != nil {
-			t.Logf("left out: %v", err)
-			continue
-		}
-		err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && strings.Contains(filepath.Base(p), "cap") && !strings.Contains(p, "/truth/") {
-				files = append(files, p)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if testing.Short() && len(files) > 40 {
-		files = files[:40]
-	}
-	return files
 }
 
 // eachPacket calls do for the packets of a file.

@@ -16,6 +16,7 @@ import (
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/synth"
 	"github.com/pxescope/pxescope/classify"
+	"github.com/pxescope/pxescope/classify/track/tracktest"
 )
 
 // conclusions are what an analysis tells people: findings and nodes. Counts of
@@ -40,7 +41,7 @@ func TestSameConclusions(t *testing.T) {
 	for _, phase := range []string{"provisioning", "day2", "power", ""} {
 		t.Run("phase "+phase, func(t *testing.T) {
 			files, all, dropped, said := 0, 0, 0, 0
-			for _, f := range captures(t) {
+			for _, f := range tracktest.Captures(t) {
 				ref, err := NewReference(Config{Phase: phase})
 				if err != nil {
 					t.Fatal(err)
@@ -79,7 +80,7 @@ func TestSameConclusions(t *testing.T) {
 // mounts seem to hang.
 func TestStatelessConclusions(t *testing.T) {
 	different := 0
-	for _, f := range captures(t) {
+	for _, f := range tracktest.Captures(t) {
 		ref, err := NewReference(Config{Phase: "provisioning"})
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package tracktest
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,15 +40,41 @@ func CorpusFile(t *testing.T, name string) string {
 	return path
 }
 
-// corpusDir is ../shared/corpus seen from the module's root, wherever below it
-// the test runs.
-func corpusDir() string {
+// Captures are the paths of testdata's captures and, where it is there, of the
+// corpus; with -short the first 40.
+func Captures(t *testing.T) (paths []string) {
+	t.Helper()
+	for _, dir := range []string{filepath.Join(root(), "testdata", "pcap"), corpusDir()} {
+		if _, err := os.Stat(dir); err != nil {
+			t.Logf("left out: %v", err)
+			continue
+		}
+		err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && strings.Contains(filepath.Base(p), "cap") && !strings.Contains(p, "/truth/") {
+				paths = append(paths, p)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if testing.Short() && len(paths) > 40 {
+		paths = paths[:40]
+	}
+	return paths
+}
+
+func corpusDir() string { return filepath.Join(root(), "..", "shared", "corpus") }
+
+// root is the module's, wherever below it the test runs.
+func root() string {
 	up := ""
 	for range 8 {
 		if _, err := os.Stat(filepath.Join(up, "go.mod")); err == nil {
-			return filepath.Join(up, "..", "shared", "corpus")
+			break
 		}
 		up = filepath.Join(up, "..")
 	}
-	return ""
+	return up
 }

@@ -67,6 +67,7 @@ type Interface struct {
 	Filter   string // capture filter, when the file records it (pcapng if_filter)
 	Received Count
 	Dropped  Count // by the kernel or the interface
+	End      Time  // when capturing ended, when the file records it (pcapng isb_endtime); 0: unknown
 }
 
 // A Count is a number that may be unknown.

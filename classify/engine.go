@@ -3,6 +3,7 @@ package classify
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/boot"
@@ -84,11 +85,37 @@ func (e *Engine) Run(src capture.Source, limit uint64) error {
 		}
 		e.Packet(&p)
 	}
+	ended := errors.Is(err, io.EOF)
+	if ended {
+		e.quietEnd(src)
+	}
 	e.Finish()
-	if errors.Is(err, io.EOF) {
+	if ended {
 		return nil
 	}
 	return err
+}
+
+// mostQuiet bounds the silence at the end of a capture that counts: every
+// deadline is shorter.
+const mostQuiet = 10 * time.Minute
+
+// quietEnd lets the time pass from the last packet to the end of the capture,
+// where files record it: what nobody answered until then is unanswered, as it
+// was while capturing.
+func (e *Engine) quietEnd(src capture.Source) {
+	if !e.clock.started {
+		return
+	}
+	at, end := e.clock.raw, capture.Time(0)
+	for _, i := range src.Interfaces() {
+		end = max(end, i.End)
+	}
+	end = min(end, at.Add(mostQuiet))
+	for at < end {
+		at = min(at.Add(time.Second), end)
+		e.Packet(&capture.Packet{Time: at})
+	}
 }
 
 // Packet analyzes one packet, or lets time pass when p is a tick.

@@ -108,14 +108,17 @@ func (r *Reader) statistics(b []byte) {
 	if uint64(id) >= uint64(len(r.section)) {
 		return
 	}
-	f := &r.ifaces[r.section[id].no].Interface
+	in := &r.section[id]
+	f := &r.ifaces[in.no].Interface
 	var drops capture.Count
 	for o := b[12:]; ; {
 		code, v, rest, err := r.option(o)
 		if err != nil || code == optEnd {
 			break
 		}
-		if len(v) == 8 {
+		if code == isbEndTime && len(v) == 8 {
+			f.End = in.timed(uint64(r.u32(v))<<32 | uint64(r.u32(v[4:]))) // high and low, as of packets
+		} else if len(v) == 8 {
 			n := r.u64(v)
 			switch code {
 			case isbIfRecv:

@@ -69,6 +69,7 @@ func ngSample(t testing.TB) (w writes, packets []seen, ifaces []capture.Interfac
 	}
 	ifaces[0].Received = capture.Count{Known: true, N: 3}
 	ifaces[0].Dropped = capture.Count{Known: true, N: 1}
+	ifaces[0].End = (t0 + 1) * 1e9
 	return w, packets, ifaces
 }
 

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"regexp"
-	"strings"
 
 	"github.com/pxescope/pxescope/classify/catalog"
 )
@@ -13,14 +12,8 @@ var reRange = regexp.MustCompile(`^[0-9]+-[0-9]+$`)
 func portHint(name string) string {
 	c := catalog.Default()
 	s := c.ByID(name)
-	if s == nil {
-		for i := range c.Services() {
-			for _, r := range c.Services()[i].Rows {
-				if strings.EqualFold(r.Name, name) {
-					s = &c.Services()[i]
-				}
-			}
-		}
+	if near := c.Near(name); s == nil && len(near) > 0 {
+		s = c.ByID(near[0])
 	}
 	if s == nil {
 		return "give its number; 'pxescope catalog' lists services and ports"

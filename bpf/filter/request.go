@@ -224,11 +224,8 @@ func (r *Request) services() (want []selected, not []*catalog.Service, err error
 
 func unknownService(c *catalog.Catalog, name string) error {
 	e := &Error{Msg: fmt.Sprintf("no service or crib line %q", name), Hint: "'pxescope catalog' lists the services; the crib has " + strings.Join(CribNames(), ", ")}
-	for _, s := range c.Services() {
-		if strings.Contains(s.ID, name) {
-			e.Hint = "did you mean " + s.ID + "? " + e.Hint
-			break
-		}
+	if near := c.Near(name, CribNames()...); len(near) > 0 {
+		e.Hint = "did you mean " + strings.Join(near, " or ") + "? " + e.Hint
 	}
 	return e
 }

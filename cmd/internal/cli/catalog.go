@@ -86,14 +86,8 @@ func selectServices(c *catalog.Catalog, args []string, phase, platform string) (
 			return []*catalog.Service{v}, nil
 		}
 		e := &statusError{status: ExitUsage, err: fmt.Errorf("no service %q", args[0]), hint: "'pxescope catalog' lists them"}
-		var near []string
-		for _, v := range c.Services() {
-			if strings.Contains(v.ID, args[0]) || strings.Contains(args[0], v.ID) || hasRow(&v, args[0]) {
-				near = append(near, v.ID)
-			}
-		}
-		if len(near) > 0 {
-			e.hint = "did you mean " + strings.Join(near[:min(3, len(near))], " or ") + "? " + e.hint
+		if near := c.Near(args[0]); len(near) > 0 {
+			e.hint = "did you mean " + strings.Join(near, " or ") + "? " + e.hint
 		}
 		return nil, e
 	}
@@ -114,11 +108,3 @@ func selectServices(c *catalog.Catalog, args []string, phase, platform string) (
 }
 
 // hasRow finds a service by the name that a port document gives it.
-func hasRow(s *catalog.Service, name string) bool {
-	for _, r := range s.Rows {
-		if strings.EqualFold(r.Name, name) {
-			return true
-		}
-	}
-	return false
-}

@@ -78,6 +78,11 @@ func lint(text string, e *Expr, families [][]sample, whole bool, fix *fixer) (*R
 	if f, ok := precedence(text); ok {
 		f.Text += ": this reads as " + r.Reads
 		r.Findings = append(r.Findings, f)
+		text = r.Reads // what is corrected has the parentheses
+	}
+	after, sorted, misplaced := e.tagAfter(families)
+	if misplaced {
+		r.Findings = append(r.Findings, after)
 	}
 	any := false
 	for _, family := range families {
@@ -117,12 +122,16 @@ func lint(text string, e *Expr, families [][]sample, whole bool, fix *fixer) (*R
 		}
 	}
 	fix.text, fix.expr, fix.match = text, e, match
-	if !any {
+	r.Findings = append(r.Findings, e.cooked(families, match)...)
+	if !any && !misplaced {
 		r.Findings = append(r.Findings, Finding{ID: "nothing", Text: "keeps no packet of any sample conversation (DHCP, TFTP, RPC mount, HTTP, DNS, NTP, DHCPv6, ARP)",
 			Do: "if it is for one of these, build it: pxescope filter tftp"})
 	}
 	if !whole {
 		r.Corrected = fix.correct(r.Findings)
+		if r.Corrected == "" && misplaced {
+			r.Corrected = sorted
+		}
 	}
 	return r, nil
 }

@@ -59,6 +59,13 @@ func TestLint(t *testing.T) {
 		{"vlan 30 and udp port 69", []string{"tagged-only"}, []string{"vlan-order", "plain", "vlan"}},
 		{"ether host 52:54:00:aa:bb:cc", []string{"plain"}, []string{"vlan", "priority-tag", "qinq"}}, // the tag changes nothing
 		{"tcp port 4999", []string{"nothing"}, nil},
+		{"udp port 67 and vlan 30", []string{"vlan-after"}, []string{"nothing", "cooked"}},
+		{"icmp or (udp port 69 and vlan 5)", []string{"vlan-after"}, nil},
+		{"vlan 30 and udp port 67", nil, []string{"vlan-after", "cooked"}},
+		{"udp and tcp", []string{"nothing"}, []string{"vlan-after"}},
+		{"ether[12:2] = 0x800 and udp port 67", []string{"cooked"}, nil},
+		{"ether host 52:54:00:12:34:56", []string{"cooked"}, nil},
+		{"ether proto 0x806", nil, []string{"cooked"}},
 		{"len > 0", nil, []string{"plain", "vlan", "qinq", "fragments", "tftp-data", "nothing"}},
 	} {
 		got := lintIDs(t, c.text)
@@ -98,6 +105,9 @@ func TestCorrected(t *testing.T) {
 		{"udp port 69", "dns", "port 53"},
 		{"udp port 69", "tftp dns", ""},
 		{"(vlan and udp port 67) or udp port 67", "", "udp port 67 or (vlan and udp port 67)"},
+		{"udp port 67 and vlan 30", "", "vlan 30 and udp port 67"},
+		{"port 80 or 443 and udp port 67 and vlan 30", "", ""},
+		{"port 67 or (vlan and port 67)", "dhcp", "udp port 67 or 68 or 4011 or ip[6:2] & 0x1fff != 0 or (vlan and (udp port 67 or 68 or 4011 or ip[6:2] & 0x1fff != 0 or (vlan and (udp port 67 or 68 or 4011 or ip[6:2] & 0x1fff != 0))))"},
 		{"vlan 30 and tcp port 80", "http", "tcp port 80 or (vlan 30 and tcp port 80)"},
 		{"vlan 30 and udp port 69", "tftp", ""},
 		{"tcp dst port 80", "http", ""},

@@ -64,6 +64,9 @@ func (x *fixer) correct(findings []Finding) string {
 				if more != "" {
 					v.base += " or " + more
 				}
+				if slices.Contains(missing, "proxydhcp") {
+					terms = slices.DeleteFunc(slices.Clone(terms), func(t string) bool { return t == proxyTerm })
+				}
 				tries = append(tries, v.put(terms...))
 			}
 		}
@@ -75,6 +78,12 @@ func (x *fixer) correct(findings []Finding) string {
 			if !s.tagged {
 				terms = addTerms(terms, s.id)
 			}
+		}
+	}
+	if at := slices.Index(terms, proxyTerm); at >= 0 { // as a service its port joins the list
+		terms = slices.Delete(terms, at, at+1)
+		if !slices.Contains(names, "proxydhcp") {
+			names = append(names, "proxydhcp")
 		}
 	}
 	if ports := x.build(names, false); ports != "" {
@@ -127,6 +136,8 @@ func (x *fixer) build(names []string, complete bool) string {
 	return f.Text
 }
 
+const proxyTerm = "udp port 4011"
+
 // addTerms adds what keeps a kind of sample.
 func addTerms(terms []string, id string) []string {
 	var more []string
@@ -136,7 +147,7 @@ func addTerms(terms []string, id string) []string {
 	case "rpc-ports":
 		more = rpcCalls
 	case "proxydhcp":
-		more = []string{"udp port 4011"}
+		more = []string{proxyTerm}
 	case "fragments":
 		more = []string{laterFragments}
 	}
@@ -193,7 +204,7 @@ func (x *fixer) holds(text string, findings []Finding) bool {
 		return false
 	}
 	for _, f := range findings {
-		if f.Data != nil && match(f.Data, len(f.Data)) == f.Taken {
+		if f.Data != nil && f.ID != "cooked" && match(f.Data, len(f.Data)) == f.Taken {
 			return false
 		}
 	}

@@ -101,11 +101,16 @@ func leaseSample(rack, node synth.Host) []sampleFrame {
 	}
 }
 
+// proxySample is the dialog of PXE 2.1 section 2.2.4: the client asks the boot
+// server that it chose for the file.
 func proxySample(rack, node synth.Host) sample {
-	body := make([]byte, 300)
+	c := synth.PXERom(macText(node.MAC))
+	place := synth.NewPlace()
+	place.Rack.Host = rack
+	q := c.Request(place.Rack.ProxyOffer(c.Discover(0x5201, 0)), 4)
 	return sample{id: "proxydhcp", name: "the boot server's dialog on port 4011", why: "it belongs to DHCP and has its own port", do: "pxescope filter dhcp proxydhcp", frames: []sampleFrame{
-		{"DHCPREQUEST to the boot server, port 4011", synth.UDP(node, rack, 4011, 4011, body)},
-		{"DHCPACK from port 4011", synth.UDP(rack, node, 4011, 4011, body)},
+		{"DHCPREQUEST to the boot server, port 4011", q.Unicast(node, rack, 4011, 4011)},
+		{"DHCPACK from port 4011", place.Rack.Ack(q, node.IP.String()).Unicast(rack, node, 4011, 4011)},
 	}}
 }
 

@@ -184,16 +184,7 @@ func standing(list []map[string]any) []string {
 // offline are the findings of the file.
 func offline(t *testing.T, file string) (list []string) {
 	t.Helper()
-	src, err := pcapfile.Open([]string{filepath.Join(root, "testdata/pcap", file)}, pcapfile.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
-	e := classify.New(classify.Options{})
-	if err := e.Run(src, 0); err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range e.Report(src).Findings {
+	for _, f := range analyzed(t, filepath.Join(root, "testdata/pcap", file)).Findings {
 		if f.Severity == "ok" {
 			continue
 		}
@@ -304,8 +295,8 @@ func TestLiveSignalsAndFiles(t *testing.T) {
 	}
 }
 
-// packets counts a file.
-func packets(t *testing.T, file string) int {
+// analyzed is the report of a file, which must be whole.
+func analyzed(t *testing.T, file string) *classify.Report {
 	t.Helper()
 	src, err := pcapfile.Open([]string{file}, pcapfile.Options{})
 	if err != nil {
@@ -319,7 +310,13 @@ func packets(t *testing.T, file string) int {
 	if f := src.Files()[0]; f.Truncated || f.Damage != "" {
 		t.Errorf("%s: %+v", file, f)
 	}
-	return int(e.Report(src).Counts.Packets)
+	return e.Report(src)
+}
+
+// packets counts a file.
+func packets(t *testing.T, file string) int {
+	t.Helper()
+	return int(analyzed(t, file).Counts.Packets)
 }
 
 // -c, --duration, --filter and -w - end and cut as they say.

@@ -89,6 +89,7 @@ func TestREADMECommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	word := regexp.MustCompile(`'[^']*'|\S+`) // of a shell
 	seen := 0
 	for _, fence := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
 		for _, line := range strings.Split(fence[1], "\n") {
@@ -101,8 +102,11 @@ func TestREADMECommands(t *testing.T) {
 			for _, end := range []string{" #", " &&", " |", " >"} {
 				cmd, _, _ = strings.Cut(cmd, end)
 			}
-			args := strings.Fields(cmd)
-			missing := args[0] == "live" && !slices.Contains(args, "-D") // an interface, and rights
+			args := word.FindAllString(cmd, -1)
+			for i, a := range args {
+				args[i] = strings.Trim(a, "'")
+			}
+			missing := slices.Contains([]string{"live", "count"}, args[0]) && !slices.Contains(args, "-D") // an interface, and rights
 			for _, a := range args[1:] {
 				if strings.Contains(a, ".pcap") || strings.Contains(a, ".tar") || a == "-" {
 					if _, err := os.Stat(a); err != nil {
@@ -118,8 +122,8 @@ func TestREADMECommands(t *testing.T) {
 			}
 		}
 	}
-	if seen < 7 {
-		t.Errorf("found %d commands in the README, want at least 7", seen)
+	if seen < 15 {
+		t.Errorf("found %d commands in the README, want at least 15", seen)
 	}
 }
 

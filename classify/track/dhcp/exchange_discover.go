@@ -109,7 +109,9 @@ func (t *tracker) discover(f *wire.Frame, m Message, o *Options, c *client, x *t
 	if n := b.tries; n > 0 && n <= len(b.gaps) {
 		b.gaps[n-1] = f.Time.Sub(b.last)
 	}
-	b.tries++
+	if b.tries++; b.tries > 1 && b.replies == 0 {
+		t.promote(c, persistent)
+	}
 	b.last = f.Time
 	b.broadcast, b.rapid = m.Broadcast(), o.Has(OptRapidCommit)
 	b.addXID(m.XID())

@@ -31,7 +31,7 @@ func (t *tracker) uses(f *wire.Frame, mac wire.MAC, addr wire.Addr, out *track.O
 	x.Lease, x.Detail = l, "the ACK was not captured, the client uses the address"
 	out.Exchange(x)
 	c.lease = l
-	t.promote(c)
+	t.promote(c, leaseholder)
 	t.acked(c, out)
 	t.schedule(c)
 }

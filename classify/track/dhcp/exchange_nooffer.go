@@ -219,7 +219,7 @@ func (r *noOfferReports) admit(c *client, b *burst, now capture.Time, out *track
 	}
 	lonely, isError := b.overdue == 1, b.severity >= finding.Error
 	switch {
-	case isError && r.errors < maxErrors, r.all < maxAccused && (!lonely || r.once < maxLonely), c.known:
+	case isError && r.errors < maxErrors, r.all < maxAccused && (!lonely || r.once < maxLonely), c.place == leaseholder:
 		r.all, r.said = r.all+1, r.said+1
 		if lonely {
 			r.once++

@@ -109,7 +109,7 @@ func (t *tracker) ack(f *wire.Frame, m Message, o *Options, c *client, out *trac
 		return
 	}
 	c.lease = l
-	t.promote(c)
+	t.promote(c, leaseholder)
 	if a.op == opRenew {
 		t.renewed(f, c, a, out)
 	} else {
@@ -230,5 +230,5 @@ func (t *tracker) bootReply(f *wire.Frame, m Message, o *Options, c *client, out
 	x.Lease, x.Detail = l, leaseText(l)
 	out.Exchange(x)
 	c.lease = l
-	t.promote(c)
+	t.promote(c, leaseholder)
 }

@@ -11,16 +11,23 @@ import (
 // Limits of the state. A client takes 2 KB, 6 KB when four servers and as many
 // steps of its boot are remembered, a transaction about 150 bytes: 80 MB with
 // all tables full of ordinary clients, 200 MB at the very worst.
-//
-// Clients live in two tables: a flood of made-up addresses fills the first one
-// and pushes out other strangers only; a machine that got an ACK is in the
-// second one, which only a server's pool can fill.
 const (
-	maxStrangers    = 1 << 14 // clients without an ACK so far
-	maxKnown        = 1 << 14 // clients with one
 	maxTransactions = 1 << 16
 	maxAddresses    = 1 << 14 // address to client
 )
+
+// A place is the table that a client is in: a flood of made-up addresses fills
+// the first one and pushes out other strangers only.
+type place uint8
+
+const (
+	stranger    place = iota
+	persistent        // nobody answered, and it asked again, as attackers hardly do
+	leaseholder       // got an ACK: only a server's pool can fill this one
+	numPlaces
+)
+
+var maxClients = [numPlaces]int{1 << 14, 1 << 12, 1 << 14}
 
 type tracker struct {
 	cfg *track.Config
@@ -29,8 +36,7 @@ type tracker struct {
 
 	servers      *Servers
 	transactions transactions
-	strangers    *track.Table[clientKey, *client]
-	known        *track.Table[clientKey, *client]
+	clients      [numPlaces]*track.Table[clientKey, *client]
 	addrs        *track.Table[addrKey, clientKey]
 	spare        *client // the last one evicted, to be used again
 	evicted      uint64  // clients dropped with something still to be judged
@@ -52,8 +58,9 @@ func newTracker(cfg *track.Config) *tracker {
 	t := &tracker{cfg: cfg, th: &cfg.Site.Thresholds, servers: newServers(cfg)}
 	t.transactions.init()
 	evict := func(_ clientKey, c **client) { t.evict(*c) }
-	t.strangers = track.NewTable(maxStrangers, evict)
-	t.known = track.NewTable(maxKnown, evict)
+	for s := range t.clients {
+		t.clients[s] = track.NewTable(maxClients[s], evict)
+	}
 	t.addrs = track.NewTable[addrKey, clientKey](maxAddresses, nil)
 	return t
 }
@@ -150,7 +157,7 @@ func (t *tracker) halfReply(f *wire.Frame, m Message) {
 
 // Deadline implements track.Tracker.
 func (t *tracker) Deadline() capture.Time {
-	return min(t.strangers.Deadline(), t.known.Deadline())
+	return min(t.clients[stranger].Deadline(), t.clients[persistent].Deadline(), t.clients[leaseholder].Deadline())
 }
 
 // Expire implements track.Tracker.
@@ -161,14 +168,15 @@ func (t *tracker) Expire(now capture.Time, out *track.Out) {
 		t.schedule(c)
 	}
 	for {
-		s, k := t.strangers.Deadline(), t.known.Deadline()
-		if min(s, k) > now {
+		at := t.Deadline()
+		if at > now {
 			return
 		}
-		if s <= k {
-			t.strangers.Expire(s, expired)
-		} else {
-			t.known.Expire(k, expired)
+		for _, c := range t.clients {
+			if c.Deadline() == at {
+				c.Expire(at, expired)
+				break
+			}
 		}
 	}
 }
@@ -197,8 +205,9 @@ func (t *tracker) Finish(end capture.Time, out *track.Out) {
 		t.nakFinish(*v, out)
 		t.loadFinish(*v, out)
 	}
-	t.known.Each(finish)
-	t.strangers.Each(finish)
+	for s := numPlaces; s > 0; s-- {
+		t.clients[s-1].Each(finish)
+	}
 	t.noOffers.finish(out)
 	t.servers.Finish(end, out)
 }

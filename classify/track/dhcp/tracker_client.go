@@ -42,7 +42,7 @@ type client struct {
 	mac    wire.MAC
 	addr   wire.Addr // acknowledged, or the one it claims
 	iface  int
-	known  bool // in the table of clients that got an ACK
+	place  place // names the table that it is in
 	posted posts
 
 	said     *track.Lease // what it last said of itself
@@ -91,11 +91,10 @@ func (c *client) kind() track.ClientKind {
 }
 
 func (t *tracker) lookup(k clientKey) *client {
-	if c := t.known.Get(k); c != nil {
-		return *c
-	}
-	if c := t.strangers.Get(k); c != nil {
-		return *c
+	for s := numPlaces; s > 0; s-- {
+		if c := t.clients[s-1].Get(k); c != nil {
+			return *c
+		}
 	}
 	return nil
 }
@@ -109,7 +108,7 @@ func (t *tracker) client(f *wire.Frame, m Message, hw hwAddr, vlan uint16) *clie
 			c = new(client)
 		}
 		t.spare = nil
-		slot := t.strangers.Put(k) // may evict, and so set spare
+		slot := t.clients[stranger].Put(k) // may evict, and so set spare
 		*c = client{key: k, mac: m.CHAddr(), iface: f.Iface}
 		*slot = c
 	}
@@ -146,14 +145,15 @@ func (c *client) expects(xid uint32) bool {
 	return false
 }
 
-// promote moves c to the clients that got an ACK.
-func (t *tracker) promote(c *client) {
-	if c.known {
+// promote moves c to the clients that are at least so well known.
+func (t *tracker) promote(c *client, to place) {
+	if c.place >= to {
 		return
 	}
-	t.strangers.Delete(c.key)
-	c.known = true
-	*t.known.Put(c.key) = c
+	t.clients[c.place].Delete(c.key)
+	c.place = to
+	*t.clients[to].Put(c.key) = c
+	t.schedule(c)
 }
 
 // remember lets c be found by its address.
@@ -208,11 +208,7 @@ func fold(h uint64, b []byte) uint64 {
 
 // schedule sets when the tracker next has to look at c.
 func (t *tracker) schedule(c *client) {
-	if c.known {
-		t.known.SetDeadline(c.key, c.deadline())
-	} else {
-		t.strangers.SetDeadline(c.key, c.deadline())
-	}
+	t.clients[c.place].SetDeadline(c.key, c.deadline())
 }
 
 func (c *client) deadline() capture.Time {

@@ -80,28 +80,28 @@ func TestBounds(t *testing.T) {
 		tr.Frame(frame(t, b, 0), &out)
 	}
 	f := frame(t, synth.Udhcpc("02:00:00:00:00:00").Discover(2, 0).Broadcast(), time.Second)
-	const n = maxStrangers*2 + maxTransactions
+	n := maxClients[stranger]*2 + maxTransactions
 	for i := range uint32(n) {
 		binary.BigEndian.PutUint32(f.Payload[offXID:], i)
 		binary.BigEndian.PutUint32(f.Payload[offCHAddr+2:], i)
 		tr.Frame(f, &out)
 		out.Reset()
 	}
-	if got := tr.strangers.Len(); got != maxStrangers {
-		t.Errorf("strangers: got %d, want %d", got, maxStrangers)
+	if got := tr.clients[stranger].Len(); got != maxClients[stranger] {
+		t.Errorf("strangers: got %d, want %d", got, maxClients[stranger])
 	}
 	if got := tr.transactions.table.Len(); got != maxTransactions {
 		t.Errorf("transactions: got %d, want %d", got, maxTransactions)
 	}
-	if tr.known.Len() != 1 || tr.lookup(clientKey{hw: hwAddr{0x52, 0x54, 0, 0x12, 0x34, 0x56}}) == nil {
+	if tr.clients[leaseholder].Len() != 1 || tr.lookup(clientKey{hw: hwAddr{0x52, 0x54, 0, 0x12, 0x34, 0x56}}) == nil {
 		t.Error("the machine with a lease was forgotten")
 	}
-	if want := uint64(n - maxStrangers); tr.evicted != want {
+	if want := uint64(n - maxClients[stranger]); tr.evicted != want {
 		t.Errorf("evicted clients: got %d, want %d: all were in grace", tr.evicted, want)
 	}
 	var c track.Counts
 	tr.Count(&c)
-	if c.DHCP4.DiscoverUnanswered != n || c.DHCP4.Transactions != n+1 {
+	if c.DHCP4.DiscoverUnanswered != uint64(n) || c.DHCP4.Transactions != uint64(n+1) {
 		t.Errorf("got %d of %d unanswered, want %d of %d", c.DHCP4.DiscoverUnanswered, c.DHCP4.Transactions, n, n+1)
 	}
 }
@@ -219,8 +219,8 @@ func FuzzTracker(f *testing.F) {
 		}
 		tr.Finish(now, &out)
 		check(t, &out, now)
-		if tr.awaited < 0 || tr.awaited > tr.strangers.Len()+tr.known.Len() {
-			t.Errorf("%d clients awaited of %d", tr.awaited, tr.strangers.Len()+tr.known.Len())
+		if tr.awaited < 0 || tr.awaited > tr.clients[stranger].Len()+tr.clients[leaseholder].Len() {
+			t.Errorf("%d clients awaited of %d", tr.awaited, tr.clients[stranger].Len()+tr.clients[leaseholder].Len())
 		}
 		var c track.Counts
 		tr.Count(&c)

@@ -3,10 +3,13 @@ package filter
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 
 	"golang.org/x/net/bpf"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/capture/synth"
 )
 
 // A Verdict is what Diff found out about two expressions.
@@ -68,8 +71,9 @@ const (
 // Diff says whether two expressions keep the same packets. Neither program has
 // loops, so their paths are walked together, with what each path asks of the
 // packet: equal bytes, masks, ranges and arithmetic on one byte or two are
-// decided exactly, arithmetic beyond that only by its form. Where this leads to no answer, sample conversations and random
-// packets around the constants of both are tried.
+// decided exactly, arithmetic beyond that only by its form. Sample conversations
+// come first, and random packets around the constants of both last, where this
+// leads to no answer.
 //
 // Equivalent means: on every packet of up to 256 KiB, captured whole, that holds
 // the bytes which the two look at; see Short for others. An error is an *Error
@@ -174,7 +178,47 @@ func (d *differ) trySamples(e *Expr) bool {
 			}
 		}
 	}
+	// The ports that it names, over TCP and UDP, of machines that it names and
+	// of others.
+	server, client := ends(e)
+	for _, port := range portsOf(e.root, nil) {
+		for _, at := range [][2]netip.Addr{{server, client}, {netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.57")}} {
+			rack := synth.Host{MAC: synth.MAC("52:54:00:00:00:02"), IP: at[0]}
+			node := synth.Host{MAC: synth.MAC("52:54:00:12:34:56"), IP: at[1]}
+			var c synth.Capture
+			c.Dial(0, node, 49300, rack, port).Open()
+			frames := [][]byte{synth.UDP(node, rack, 49300, port, make([]byte, 64)), synth.UDP(rack, node, port, 49300, make([]byte, 64))}
+			for _, p := range c.Packets {
+				frames = append(frames, p.Data)
+			}
+			for _, f := range frames {
+				for _, f := range [][]byte{f, tagged([]sampleFrame{{"", f}}, 30)[0].data} {
+					if data, meta, ok := d.place(f); ok && d.try(data, meta, "") {
+						return true
+					}
+				}
+			}
+		}
+	}
 	return false
+}
+
+// portsOf are the first ports that an expression names, up to a bound.
+func portsOf(n node, out []uint16) []uint16 {
+	const enough = 32
+	switch n := n.(type) {
+	case joined:
+		return portsOf(n.r, portsOf(n.l, out))
+	case not:
+		return portsOf(n.x, out)
+	case portTerm:
+		for _, p := range []uint16{n.lo, n.hi} {
+			if len(out) < enough && !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
 }
 
 // place is an Ethernet frame as the target has it; false where it cannot be

@@ -18,16 +18,23 @@ func Iptables(p []bpf.RawInstruction) (string, error) {
 		return "", &Error{Msg: fmt.Sprintf("the program has %d instructions; iptables takes %d", len(p), MaxIptables),
 			Hint: "name fewer services, leave out --complete, compile for IPv4 alone with -y IPV4, or use --as nft"}
 	}
-	return "-m bpf --bytecode '" + strings.ReplaceAll(strings.TrimSpace(Decimal(p)), "\n", ",") + "'\n", nil
+	// Double quotes: iptables-restore knows no others.
+	return `-m bpf --bytecode "` + strings.ReplaceAll(strings.TrimSpace(Decimal(p)), "\n", ",") + "\"\n", nil
 }
 
-// GoSource is a program as a Go expression for golang.org/x/net/bpf.
+// GoSource is a program as a Go expression for golang.org/x/net/bpf, as gofmt
+// has it.
 func GoSource(p []bpf.RawInstruction) string {
 	var b strings.Builder
 	b.WriteString("[]bpf.RawInstruction{\n")
+	lines, width := make([]string, len(p)), 0
+	for i, in := range p {
+		lines[i] = fmt.Sprintf("{Op: 0x%02x, Jt: %d, Jf: %d, K: 0x%x},", in.Op, in.Jt, in.Jf, in.K)
+		width = max(width, len(lines[i]))
+	}
 	for i, in := range p {
 		op, operand := describe(in, i)
-		fmt.Fprintf(&b, "\t{Op: 0x%02x, Jt: %d, Jf: %d, K: 0x%x}, // %s\n", in.Op, in.Jt, in.Jf, in.K, strings.TrimSpace(op+" "+operand))
+		fmt.Fprintf(&b, "\t%-*s // %s\n", width, lines[i], strings.TrimSpace(op+" "+operand))
 	}
 	b.WriteString("}\n")
 	return b.String()

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"go/format"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -108,6 +109,17 @@ func TestNft(t *testing.T) {
 }
 
 // Quoting survives a shell, whatever the text.
+// What is pasted into a source file is as gofmt leaves it, and parses.
+func TestGoSource(t *testing.T) {
+	for _, text := range []string{"udp port 69", "tcp[13] & 2 != 0 or ip6", "len > 1000"} {
+		src := "var p = " + GoSource(must(Compile(must(Parse(text)), Ethernet)))
+		got, err := format.Source([]byte(src))
+		if err != nil || string(got) != src {
+			t.Errorf("%s: %v; got\n%s\nwant\n%s", text, err, src, got)
+		}
+	}
+}
+
 func TestShellQuote(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {

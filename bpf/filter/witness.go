@@ -103,6 +103,9 @@ func plausible(data []byte, tests []asked, link capture.LinkType) []byte {
 		put(ip+4, byte(room>>8), byte(room))
 		put(ip+6, 17)
 		put(ip+7, 64)
+		// RFC 3849 section 2
+		put(ip+8, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x57)
+		put(ip+24, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2)
 	}
 	return out
 }
@@ -128,6 +131,9 @@ func inWords(data []byte, link capture.LinkType) string {
 		}
 		ports := f.Stop == wire.StopNone && (f.Proto == 6 || f.Proto == 17) && f.Fragment != wire.Later
 		end := func(a netip.Addr, port uint16) string {
+			if !a.IsValid() {
+				a = netip.IPv6Unspecified()
+			}
 			if ports {
 				return fmt.Sprintf("%s port %d", a, port)
 			}

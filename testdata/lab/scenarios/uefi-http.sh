@@ -20,7 +20,7 @@ scenario() {
     --dhcp-boot=tag:h,http://10.20.0.2/boot/grubx64.efi --dhcp-boot=tag:!h,nothing.efi
   http_server srv
   uefi sw 52:54:00:0a:0a:02
-  until_ok 240 log_says "$console" 'Welcome to GRUB' || die "no GRUB: $(tail -c 400 "$console")"
+  until_ok 240 log_says "$console" 'Welcome to GRUB|starting Boot[0-9A-F]+ "UEFI HTTPv4' || die "no GRUB: $(tail -c 400 "$console")"
   sleep 2
   machine_off
 }

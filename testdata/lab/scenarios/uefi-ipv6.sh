@@ -18,7 +18,7 @@ scenario() {
   dnsmasq srv --enable-ra --dhcp-range=fd20::100,fd20::1ff,64,10m --enable-tftp --tftp-root=/srv/tftp \
     --dhcp-option='option6:bootfile-url,tftp://[fd20::2]/grubx64.efi'
   uefi sw 52:54:00:0a:0a:01
-  until_ok 240 log_says "$console" 'Welcome to GRUB' || die "no GRUB: $(tail -c 400 "$console")"
+  until_ok 240 log_says "$console" 'Welcome to GRUB|starting Boot[0-9A-F]+ "UEFI PXEv6' || die "no GRUB: $(tail -c 400 "$console")"
   sleep 2
   machine_off
 }

@@ -51,7 +51,6 @@ type input struct {
 	s      *stream
 	r      *Reader  // nil: parked or ended
 	order  *inorder // nil: the packets of r come as they are
-	stop   func()   // ends the goroutine that reads ahead, if there is one
 	head   capture.Packet
 	key    capture.Time     // of head, or of the first packet while parked
 	global []int            // Timeline.ifaces of the interfaces of r

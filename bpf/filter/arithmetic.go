@@ -10,6 +10,9 @@ func (p *parser) relation() (node, error) {
 	}
 	t := p.peek()
 	if !p.is("=", "!=", "<", "<=", ">", ">=") {
+		if n, ok := l.(number); ok && t.kind == tokEnd {
+			return nil, p.errorAt(t, fmt.Sprintf("write 'port %d'", n.n), "the expression ends where a comparison is expected")
+		}
 		return nil, p.unexpected("a comparison")
 	}
 	p.pos++

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"net/netip"
 	"strconv"
@@ -48,7 +49,7 @@ func (p *parser) id(q qualifier) (node, error) {
 	case t.kind == tokWord || t.kind == tokEnd:
 		return nil, p.unexpected(wants(q))
 	case !q.set:
-		return nil, p.errorAt(t, "write 'host "+t.text+"' or 'port "+t.text+"'", "%q needs a word before it that says what it is", t.text)
+		return nil, p.errorAt(t, wordFor(t), "%q needs a word before it that says what it is", t.text)
 	}
 	p.pos++
 	switch t.kind {
@@ -67,6 +68,8 @@ func (p *parser) id(q qualifier) (node, error) {
 	return p.fromName(t, q)
 }
 
+const protocolNumber = "a protocol number"
+
 func wants(q qualifier) string {
 	switch q.kind {
 	case "port":
@@ -74,7 +77,7 @@ func wants(q qualifier) string {
 	case "portrange":
 		return "a range of ports, as 67-69,"
 	case "proto":
-		return "a protocol number"
+		return protocolNumber
 	case "":
 		return "'host', 'net', 'port' or an address"
 	}
@@ -168,7 +171,7 @@ func (p *parser) fromDotted(t token, q qualifier) (node, error) {
 		return p.host4(t, q, addr, mask)
 	}
 	if q.kind != "net" {
-		return nil, p.errorAt(t, "write 'net "+t.text+"/...'", "a prefix or mask goes with 'net'")
+		return nil, p.errorAt(t, fmt.Sprintf("write 'net %s/%d'", addr4(addr&given), bits.OnesCount32(given)), "a prefix or mask goes with 'net'")
 	}
 	if addr&^given != 0 {
 		return nil, p.errorAt(t, "the net is "+addr4(addr&given).String(), "%s has bits set outside its mask", t.text)
@@ -201,7 +204,11 @@ func (p *parser) host4(t token, q qualifier, addr, mask uint32) (node, error) {
 	case "ether":
 		return nil, p.errorAt(t, "", "'ether' needs an Ethernet address, as 52:54:00:12:34:56")
 	default:
-		return nil, p.errorAt(t, "write '"+string(q.proto)+" and host "+t.text+"'", "'%s' does not go with an IPv4 address", q.proto)
+		kind := "host"
+		if q.kind == "net" {
+			kind = "net"
+		}
+		return nil, p.errorAt(t, "write '"+string(q.proto)+" and "+kind+" "+t.text+"'", "'%s' does not go with an IPv4 address", q.proto)
 	}
 	n := bits.OnesCount32(mask)
 	if mask != uint32(uint64(0xffffffff)<<(32-n)) {
@@ -215,7 +222,11 @@ func (p *parser) fromAddr6(t token, q qualifier) (node, error) {
 		return nil, p.errorAt(t, "", "%q is an address; %s is expected", t.text, wants(q))
 	}
 	if q.proto != "" && q.proto != "ip6" {
-		return nil, p.errorAt(t, "", "'%s' does not go with an IPv6 address", q.proto)
+		hint := "write 'host " + t.text + "'"
+		if ipProtocols[q.proto] != 0 {
+			hint = "write '" + string(q.proto) + " and host " + t.text + "'"
+		}
+		return nil, p.errorAt(t, hint, "'%s' does not go with an IPv6 address", q.proto)
 	}
 	h := hostTerm{proto: q.proto, dir: q.dir, net: q.kind == "net", addr: t.addr, bits: 128}
 	if p.accept("/") {

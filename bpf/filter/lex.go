@@ -101,7 +101,7 @@ func next(text string, i int) (token, int, error) {
 	switch {
 	case s == "":
 		r, _ := utf8.DecodeRuneInString(rest)
-		return token{}, 0, errorAt(text, i, "unexpected "+strconv.QuoteRune(r), "")
+		return token{}, 0, errorAt(text, i, "unexpected "+strconv.QuoteRune(r), signHint(r))
 	case reMAC.MatchString(s):
 		return token{kind: tokMAC, text: s, mac: parseMAC(s)}, len(s), nil
 	case reNumber.MatchString(s):

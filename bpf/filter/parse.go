@@ -84,7 +84,14 @@ func (p *parser) unexpected(want string) error {
 	if t.kind == tokWord && unsupported[t.text] {
 		return p.errorAt(t, hintFor(t.text), "%q is not supported", t.text)
 	}
-	return p.errorAt(t, "", "unexpected %q; %s is expected", t.text, want)
+	hint := ""
+	switch {
+	case t.kind == tokName:
+		hint = keywordNear(t.text)
+	case t.kind == tokWord && want == protocolNumber && (ipProtocols[word(t.text)] != 0 || etherTypes[word(t.text)] != 0):
+		hint = `write \` + t.text + ", for " + t.text + " is a word of its own; or leave out 'proto'"
+	}
+	return p.errorAt(t, hint, "unexpected %q; %s is expected", t.text, want)
 }
 
 // note keeps the error of a failed attempt.
@@ -93,9 +100,12 @@ func (p *parser) note(err error) {
 	if !errors.As(err, &e) {
 		return
 	}
-	// At one place, what says why is worth more than what says what is expected.
-	vague := func(e *Error) bool { return strings.HasPrefix(e.Msg, "unexpected ") }
-	if p.worst == nil || e.Position > p.worst.Position || e.Position == p.worst.Position && vague(p.worst) && !vague(e) {
+	// At one place, what says why is worth more than what says what is expected,
+	// and of that the last attempt, the most common form, more than the others.
+	vague := func(e *Error) bool {
+		return strings.HasPrefix(e.Msg, "unexpected ") || strings.HasPrefix(e.Msg, "the expression ends ")
+	}
+	if p.worst == nil || e.Position > p.worst.Position || e.Position == p.worst.Position && vague(p.worst) {
 		p.worst = e
 	}
 }
@@ -175,7 +185,7 @@ func (p *parser) term(outer qualifier) (node, qualifier, error) {
 		return n, qualifier{}, err
 	}
 	if t.kind == tokName || t.kind != tokWord && t.kind != tokEnd {
-		return nil, outer, p.errorAt(t, "write 'host "+t.text+"' or 'port "+t.text+"'",
+		return nil, outer, p.errorAt(t, wordFor(t),
 			"%q needs a word before it that says what it is", t.text)
 	}
 	switch t.text {

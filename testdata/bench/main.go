@@ -44,19 +44,18 @@ func bench(size uint64, rounds int, dir, px string, only bool) error {
 	if err := os.WriteFile(bars, []byte(provisioning), 0o644); err != nil {
 		return err
 	}
-	fmt.Printf("%s, %d CPUs, %s; medians of %d rounds, programs in turn\n", machine(), runtime.NumCPU(), kernel(), rounds)
+	fmt.Printf("%s, %d CPUs, %s; medians of %d rounds, programs on one file in turn\n", machine(), runtime.NumCPU(), kernel(), rounds)
 	fmt.Println(versions(px))
 	for _, t := range traces {
-		groups := contenders(t, px, bars)
 		var all []*contender
-		for _, g := range groups {
-			all = append(all, g...)
+		for _, group := range contenders(t, px, bars) {
+			var programs []*runner
+			for _, c := range group {
+				programs = append(programs, &c.runner)
+			}
+			measure(programs, rounds)
+			all = append(all, group...)
 		}
-		var programs []*runner
-		for _, c := range all {
-			programs = append(programs, &c.runner)
-		}
-		measure(programs, rounds)
 		printTable(t, all)
 	}
 	return starts(px, rounds)

@@ -114,5 +114,5 @@ func firstLine(name string, args ...string) string {
 		return name + ": " + err.Error()
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimSpace(line)
+	return strings.Trim(line, " *,.")
 }

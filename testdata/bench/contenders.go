@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 // provisioning is the filter that tcpdump gets: 28 clauses over the ports of

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench measures pxescope against what else reads captures: it writes
 // two traces, in four forms, runs every program on them in turn and prints one
 // table of medians and ratios. CPU time is what counts, it says the same on a

@@ -53,12 +53,20 @@ const maxQuestions = 4
 type tracker struct {
 	open   *track.Table[key, exchange]
 	counts track.Counts // of what left the table, and of messages
+	// evicted is what a full table dropped before an answer came: one that was
+	// answered is lost on nobody.
+	evicted uint64
 }
 
 func newTracker() *tracker {
 	t := &tracker{}
 	t.counts.DHCP6.Messages = make(map[string]uint64)
-	t.open = track.NewTable(maxOpen, func(k key, x *exchange) { x.addTo(k, &t.counts) })
+	t.open = track.NewTable(maxOpen, func(k key, x *exchange) {
+		x.addTo(k, &t.counts)
+		if !x.answered {
+			t.evicted++
+		}
+	})
 	return t
 }
 
@@ -272,4 +280,4 @@ func (t *tracker) Count(c *track.Counts) {
 }
 
 // Evicted implements track.Tracker.
-func (t *tracker) Evicted() uint64 { return t.open.Evicted() }
+func (t *tracker) Evicted() uint64 { return t.evicted }

@@ -138,6 +138,9 @@ func TestTicks(t *testing.T) {
 					wires[i%2].Try(frame(1, 1000))
 				}
 				time.Sleep(time.Duration(i%7) * time.Millisecond)
+				if i%40 == 0 { // long enough for the rings to be empty on a busy machine
+					time.Sleep(30 * time.Millisecond)
+				}
 			}
 		}()
 		var tick capture.Time

@@ -122,7 +122,14 @@ func interfaces(names []string) ([]net.Interface, error) {
 	for _, name := range names {
 		ifc, err := net.InterfaceByName(name)
 		if err != nil {
-			return nil, &Error{fmt.Errorf("interface %q: %w", name, err), "'ip -br link' lists the interfaces"}
+			if op := (*net.OpError)(nil); errors.As(err, &op) {
+				err = op.Err // without the netlink request's name
+			}
+			hint := "'ip -br link' lists the interfaces"
+			if name == "any" {
+				hint = "name each one, counted separately: pxescope count eth1 eth2; " + hint
+			}
+			return nil, &Error{fmt.Errorf("interface %q: %w", name, err), hint}
 		}
 		for _, o := range out {
 			if o.Index == ifc.Index {

@@ -76,6 +76,9 @@ func (c countCollector) Collect(to chan<- prometheus.Metric) {
 
 // serveMetrics serves the counters until end is called, and says where on w.
 func serveMetrics(addr string, c *counter.Counter, w io.Writer) (end func(), err error) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return nil, usage("--metrics %q: not an address and a port, as 127.0.0.1:9469", addr)
+	}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, &statusError{status: ExitUnreadable, err: fmt.Errorf("serve metrics: %w", err),

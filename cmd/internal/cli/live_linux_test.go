@@ -411,27 +411,7 @@ func TestLiveRefusals(t *testing.T) {
 	status, errs = run(nil, w.near, "--netns", w.ns)
 	check("an interface that is down", status, ExitUnreadable, errs, "is down")
 
-	// Somebody else must be able to start the program.
-	dir, err := os.MkdirTemp("", "pxescope-live")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	name, err := exec.LookPath("pxescope")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program = filepath.Join(dir, "pxescope")
-	if err := os.WriteFile(program, b, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	program = forAnybody(t)
 	nobody := &syscall.Credential{Uid: 65534, Gid: 65534}
 	status, errs = run(nobody, "lo")
 	check("an ordinary user", status, ExitPermission, errs, "setcap")

@@ -65,7 +65,7 @@ var kernelFilters = []string{filterAuto, filterStateful, filterClassic, filterNo
 func newLive(s Streams) *cobra.Command {
 	var o liveOptions
 	cmd := &cobra.Command{
-		Use:   "live IFACE...",
+		Use:   "live IFACE... [EXPR]",
 		Short: "tell the same while it happens, from interfaces",
 		Long: `Captures from interfaces and tells of each node how far its boot came, and of each
 finding when it becomes true: an answer that does not come is told when its time
@@ -77,7 +77,8 @@ prints the report. IFACE "any" is every interface, those that come later too.
 With --phase the kernel passes only what the services of the phase need, and
 follows transfers to the ports that they agree on (eBPF; CAP_BPF). Without that
 right the filter of 'pxescope filter --phase' takes its place, and what it loses
-is said. --filter EXPR is a pcap-filter expression.
+is said. --filter EXPR is a pcap-filter expression; it may stand behind the
+interfaces too, as with tcpdump.
 
 SIGUSR1 prints counters. SIGHUP reads the files of --site and --catalog again:
 who is who and the judgement change at once; what the kernel passes and the
@@ -88,9 +89,11 @@ waiting times of transfers stay until the next start.`,
   pxescope live eth1 --filter 'ether host 52:54:00:12:34:56' --fail-on error -c 10000
   pxescope live -D`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.ifaces = append(o.ifaces, args...)
 			if o.list {
 				return liveDevices(s, &o)
+			}
+			if err := o.words(args, interfaceNames(o.netns)); err != nil {
+				return err
 			}
 			return liveCommand(cmd, s, &o)
 		},
@@ -129,15 +132,21 @@ waiting times of transfers stay until the next start.`,
 	complete(cmd, "direction", "in", "out", "inout")
 	complete(cmd, "time-stamp-type", "host", "adapter", "adapter_unsynced")
 	complete(cmd, "engine", live.EngineRing, live.EngineLibpcap)
+	cmd.SetFlagErrorFunc(flagRefusal)
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		devices, _ := live.Devices("") // none to offer is no reason to fail
-		names := []string{}
-		for _, d := range devices {
-			names = append(names, d.Name)
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
+		return interfaceNames(""), cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
+}
+
+// interfaceNames lists the interfaces; empty when that cannot be known.
+func interfaceNames(netns string) []string {
+	devices, _ := live.Devices(netns) // opening them will tell why
+	names := []string{}
+	for _, d := range devices {
+		names = append(names, d.Name)
+	}
+	return names
 }
 
 // A liveChoice is what the flags come to.
@@ -182,6 +191,11 @@ func (o *liveOptions) choose(tty bool) (c liveChoice, err error) {
 	if o.filter != "" {
 		if c.only, err = filter.Parse(o.filter); err != nil {
 			return c, refusal(o.filter, err)
+		}
+	}
+	if o.user != "" {
+		if _, err := privilege.Lookup(o.user); err != nil {
+			return c, usage("-Z: %v", err)
 		}
 	}
 	if o.duration < 0 {

@@ -145,7 +145,7 @@ func (r *liveRun) drop() error {
 	if r.o.user != "" && r.writer != nil {
 		u, err := privilege.Lookup(r.o.user)
 		if err != nil {
-			return usage("-Z %s: %v", r.o.user, err)
+			return usage("-Z: %v", err)
 		}
 		if err := r.writer.Chown(u.UID, u.GID); err != nil {
 			return fileError("-Z", err)
@@ -177,12 +177,18 @@ func (r *liveRun) drop() error {
 	return nil
 }
 
+// mostSaved is of how many nodes of one finding packets are saved: the others
+// show the same.
+const mostSaved = 32
+
 // incident is a finding as the flight recorder needs it.
 func (r *liveRun) incident(f *classify.Finding) record.Incident {
 	i := record.Incident{Rule: f.ID, Node: f.Node, Summary: f.Title + ": " + f.Summary, First: capture.Time(f.First), Last: capture.Time(f.Last)}
-	nodes := f.Nodes
+	nodes := f.Nodes[:min(len(f.Nodes), mostSaved)]
 	if f.Node != "" {
 		nodes = []string{f.Node}
+	} else if len(nodes) > 0 {
+		i.Node = several(f)
 	}
 	for _, name := range nodes {
 		i.MACs, i.Addrs = r.identity(name, i.MACs, i.Addrs)

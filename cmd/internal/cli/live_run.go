@@ -34,7 +34,9 @@ type liveRun struct {
 	engine   *classify.Engine
 	writer   *record.Writer
 	recorder *record.Recorder
-	saves    bool // --flight-recorder: each finding is saved
+	saves    bool  // --flight-recorder: each finding is saved
+	skipped  error // why findings were not saved, as told last
+	saved    growth
 	teller   teller
 	screen   *liveScreen // nil: none
 
@@ -178,12 +180,16 @@ func (r *liveRun) finish() error {
 	}
 	rep := r.engine.Report(r.src)
 	r.report = rep
-	err := r.teller.end(rep)
-	if err == nil {
-		err = r.out.commit()
-	}
-	if err != nil {
+	if err := r.teller.end(rep); err != nil {
 		return fmt.Errorf("write %s: %w", r.out.name, err)
+	}
+	if err := r.out.commit(); err != nil {
+		return err
+	}
+	if r.saves {
+		if n := r.recorder.Stats().Skipped; n > 0 {
+			fmt.Fprintf(r.s.Err, "pxescope: flight recorder: %s findings were not saved\n", text.Number(uint64(n)))
+		}
 	}
 	if r.writer != nil {
 		werr := r.writer.Close(r.src.Interfaces())

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,22 +16,78 @@ import (
 )
 
 // save writes the packets around each finding that becomes a warning or an
-// error: one that gets worse once more, with the frames since.
+// error: one that gets worse once more, with the frames since; one of several
+// nodes once more when they are twice as many.
 func (r *liveRun) save(list []classify.FindingNews) {
 	for i := range list {
 		f := &list[i]
-		if f.Withdrawn || len(f.Nodes) > 0 || weight(f.Severity) < finding.Warning || f.Was != nil && weight(f.Was.Severity) >= weight(f.Severity) {
+		if !r.worthAFile(f) {
 			continue
 		}
 		path, err := r.recorder.Save(r.incident(&f.Finding))
 		switch {
 		case errors.Is(err, record.ErrRate), errors.Is(err, record.ErrFull):
+			if r.skipped == nil || !errors.Is(err, r.skipped) {
+				r.say("flight recorder: " + err.Error() + "; how many are not saved is told at the end")
+			}
+			r.skipped = record.ErrRate
+			if errors.Is(err, record.ErrFull) {
+				r.skipped = record.ErrFull
+			}
 		case err != nil:
 			r.say("flight recorder: " + err.Error())
 		default:
-			r.say("flight recorder: " + f.ID + " of " + cmp.Or(f.Node, "the segment") + " in " + path)
+			r.wrote("flight recorder: "+f.ID+" of "+cmp.Or(several(&f.Finding), f.Node, "the segment"), path)
 		}
 	}
+}
+
+func (r *liveRun) worthAFile(f *classify.FindingNews) bool {
+	more := r.saved.doubled(f)
+	return !f.Withdrawn && weight(f.Severity) >= finding.Warning && (f.Was == nil || weight(f.Was.Severity) < weight(f.Severity) || more)
+}
+
+// A growth remembers of findings of several nodes how many they were when that
+// was told. They become more one by one.
+type growth map[string]int
+
+// doubled reports whether f is of twice as many nodes as when it was told last;
+// it counts as told then, as it does when it is new.
+func (g *growth) doubled(f *classify.FindingNews) bool {
+	if len(f.Nodes) == 0 {
+		return false
+	}
+	key := f.Key()
+	was, known := (*g)[key]
+	switch {
+	case f.Withdrawn:
+		delete(*g, key)
+		return false
+	case *g == nil:
+		*g = make(growth)
+	}
+	more := known && len(f.Nodes) >= 2*was
+	if !known || more {
+		(*g)[key] = len(f.Nodes)
+	}
+	return more
+}
+
+// several names the nodes of a finding of several.
+func several(f *classify.Finding) string {
+	if len(f.Nodes) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d nodes", len(f.Nodes))
+}
+
+// wrote tells of a file; where there is little room its name stands first.
+func (r *liveRun) wrote(what, path string) {
+	if r.screen != nil && r.screen.on.Load() {
+		r.say("wrote " + filepath.Base(path) + " in " + filepath.Dir(path))
+		return
+	}
+	r.say(what + " in " + path)
 }
 
 func weight(severity string) finding.Severity {
@@ -66,7 +124,7 @@ func (r *liveRun) writeNode(name string) {
 		r.say(err.Error())
 		return
 	}
-	r.say("packets of " + name + " are in " + path)
+	r.wrote("packets of "+name, path)
 }
 
 // identity adds the MACs and addresses of a node.

@@ -82,6 +82,7 @@ type textTeller struct {
 	started bool
 	last    classify.Time        // of what was written
 	asked   map[requestRef]asked // unanswered requests that were told of
+	grown   growth
 	booted  map[string]*heldNode // not told yet: most go on to the next stage
 
 	asks, news allowance // of lines about exchanges and nodes in a flood
@@ -216,6 +217,7 @@ func (t *textTeller) node(v *classify.NodeNews, at capture.Time) {
 // worth reports whether a finding is told: when it is new, weighs more or less
 // than before, is about twice as many nodes, or is taken back for good.
 func (t *textTeller) worth(f *classify.FindingNews) bool {
+	more := t.grown.doubled(f)
 	switch {
 	case f.Severity == "ok" && t.style.Verbose < 2:
 		return false
@@ -224,7 +226,7 @@ func (t *textTeller) worth(f *classify.FindingNews) bool {
 	case f.Was == nil:
 		return true
 	}
-	return f.Severity != f.Was.Severity || f.Confidence != f.Was.Confidence || len(f.Nodes) >= 2*len(f.Was.Nodes) && len(f.Nodes) > 0
+	return f.Severity != f.Was.Severity || f.Confidence != f.Was.Confidence || more
 }
 
 func (t *textTeller) end(r *classify.Report) error {

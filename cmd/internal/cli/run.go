@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -63,13 +65,21 @@ func Run(args []string, s Streams) int {
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	err := root.Execute()
+	cmd, err := root.ExecuteC()
 	if err == nil {
 		return ExitOK
 	}
 	var se *statusError
 	if !errors.As(err, &se) {
-		se = &statusError{status: ExitUsage, err: err, hint: "try 'pxescope --help'"}
+		if bad := (*strconv.NumError)(nil); errors.As(err, &bad) {
+			// What failed inside of the parser of a flag is nobody's concern.
+			err = errors.New(strings.Replace(err.Error(), ": "+bad.Error(), ": "+bad.Err.Error(), 1))
+		}
+		se = &statusError{status: ExitUsage, err: err, hint: "try '" + cmd.CommandPath() + " --help'"}
+		var file *fs.PathError
+		if errors.As(err, &file) { // standard output: a full disk
+			se.status, se.hint = ExitUnreadable, ""
+		}
 	}
 	if se.err != nil {
 		fmt.Fprintf(s.Err, "pxescope: %s\n", text.EscapeLines(se.err.Error()))

@@ -114,6 +114,24 @@ func fits(t *testing.T, view string, w, h int) {
 	}
 }
 
+// A notice hides no keys while there are nodes to choose from.
+func TestNoticeLeavesKeys(t *testing.T) {
+	m := New(Options{Style: text.Style{UTC: true}})
+	m.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
+	m.Update(faults(t))
+	for _, key := range []string{"", "enter"} {
+		if key != "" {
+			press(m, key)
+		}
+		m.Update(Notice("wrote 20261121T000028Z_d4-ae-52-00-00-01_packets.pcapng in /var/tmp"))
+		view := m.View().Content
+		fits(t, view, 80, 24)
+		if !strings.Contains(view, "wrote 20261121T000028Z_d4-ae-52-00-00-01_packets.pcapng") || key == "" && !strings.Contains(view, "q quit") {
+			t.Errorf("after %q: got\n%s", key, view)
+		}
+	}
+}
+
 // Whatever the size, and whatever is pressed: it fits, and it does not fall.
 func TestEverySize(t *testing.T) {
 	s := faults(t)

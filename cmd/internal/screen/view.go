@@ -75,7 +75,11 @@ func (m *Model) header() []string {
 	if s.Writing != "" {
 		third += "; writing " + s.Writing
 	}
-	return []string{strings.Join(parts, "  "), st.Faint(strings.Join(second, "  ")), st.Faint(text.Escape(third))}
+	third = st.Faint(text.Escape(third))
+	if m.notice != "" {
+		third = st.Strong(text.Escape(m.notice)) // the keys stay where they are
+	}
+	return []string{strings.Join(parts, "  "), st.Faint(strings.Join(second, "  ")), third}
 }
 
 // drops sums up what was lost.
@@ -252,10 +256,9 @@ func (m *Model) findingPane() []string {
 
 func (m *Model) footer() string {
 	st := m.opt.Style
-	if m.notice != "" {
-		return st.Strong(text.Escape(m.notice))
-	}
 	switch {
+	case m.notice != "" && (m.page != pageNodes || m.snap == nil):
+		return st.Strong(text.Escape(m.notice))
 	case m.searching:
 		return st.Faint("type to search  enter keep  esc end")
 	case m.page == pageNodes:

@@ -158,7 +158,7 @@ func (p *printer) step(s *classify.Step) {
 	if s.Tries > 1 {
 		text += fmt.Sprintf(", %d tries", s.Tries)
 	}
-	if s.Bytes > 0 {
+	if s.Bytes > 0 && !strings.Contains(s.Detail, Size(s.Bytes)) {
 		text += ", " + Size(s.Bytes)
 	}
 	if s.Detail != "" {

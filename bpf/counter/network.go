@@ -9,11 +9,7 @@ import (
 // ip4 reads an IPv4 header (RFC 791 section 3.1).
 func (w *writer) ip4() {
 	left := w.left()
-	if w.p.hook.packetPointers() {
-		w.here("ip4_any")
-	} else {
-		w.here("ip4")
-	}
+	w.here("ip4")
 	w.need(20, "undecodable")
 	w.load(asm.R1, 0, asm.Byte)
 	w.add(
@@ -77,32 +73,38 @@ func (w *writer) ip4() {
 	w.jump("ip4_payload")
 }
 
-// plain4 is the short way for nearly every packet: IPv4 without options, not a
-// fragment, with UDP or TCP ports. Anything else goes the long way.
-func (w *writer) plain4() {
-	w.here("ip4")
-	w.need(24, "ip4_any")
-	w.load(asm.R1, 0, asm.Byte)
-	w.load(asm.R2, 6, asm.Half)
-	w.load(asm.R3, 2, asm.Half)
-	w.load(proto, 9, asm.Byte)
+// plain is the short way for nearly every packet: IPv4 without tag and options,
+// not a fragment, with UDP or TCP ports. Anything else goes the long way.
+func (w *writer) plain() {
+	const ip, transport = 14, 34
+	w.need(transport+4, "long")
+	w.load(asm.R1, 12, asm.Half)
+	w.load(asm.R2, ip+6, asm.Half)
+	w.load(asm.R3, ip+2, asm.Half)
+	w.load(asm.R4, ip, asm.Byte)
+	w.load(proto, ip+9, asm.Byte)
 	w.add(
-		asm.JNE.Imm(asm.R1, 0x45, "ip4_any"),
+		asm.JNE.Imm(asm.R1, w.raw(0x0800), "long"),
+		asm.JNE.Imm(asm.R4, 0x45, "long"),
 		asm.And.Imm(asm.R2, w.raw(0x3fff)), // more fragments, offset
-		asm.JNE.Imm(asm.R2, 0, "ip4_any"),
+		asm.JNE.Imm(asm.R2, 0, "long"),
 		host(asm.R3),
-		asm.JLT.Imm(asm.R3, 24, "ip4_any"),
+		asm.JLT.Imm(asm.R3, 24, "long"),
 		// UDP or TCP, told without a branch that packets could take either way.
 		asm.Mov.Reg(asm.R1, proto),
 		asm.Xor.Imm(asm.R1, protoUDP),
 		asm.Mov.Reg(asm.R2, proto),
 		asm.Xor.Imm(asm.R2, protoTCP),
 		asm.Mul.Reg(asm.R1, asm.R2),
-		asm.JNE.Imm(asm.R1, 0, "ip4_any"),
-		asm.Add.Imm(at, 20),
+		asm.JNE.Imm(asm.R1, 0, "long"),
+	)
+	w.load(asm.R2, transport, asm.Half)
+	w.load(asm.R3, transport+2, asm.Half)
+	w.add(
 		asm.And.Imm(proto, 1), // UDP is 17, TCP 6
 		asm.LSh.Imm(proto, 16),
 	)
+	w.slot(short)
 }
 
 // ip6 reads an IPv6 header (RFC 8200 section 3).
@@ -183,17 +185,29 @@ func (w *writer) ports() {
 	w.here("ports")
 	w.add(asm.JLT.Imm(w.left(), 4, "short"))
 	w.need(4, "short")
-	w.jump("ports_here")
+	w.load(asm.R2, 0, asm.Half)
+	w.load(asm.R3, 2, asm.Half)
+	w.slot(long)
+	w.here("chosen")
+	w.add(
+		asm.LoadMem(asm.R0, fp, fragKind, asm.DWord),
+		asm.JEq.Imm(asm.R0, firstFragment, "remember"),
+	)
+	w.jump("count")
 }
 
-// slot tells which slot two ports have.
-func (w *writer) slot() {
-	w.here("ports_here")
-	w.load(asm.R2, 0, asm.Half) // source port
-	w.load(asm.R3, 2, asm.Half) // destination port
-	// No branch decides which port it is: traffic has both at random, and a
-	// branch that is foreseen wrongly costs as much as all of this. A port of no
-	// service has slot 0, whose rank is 0.
+// A way is one of the two on which a packet comes to its ports. Each has its
+// own choice of the slot, with the rare cases of it elsewhere.
+type way struct{ suffix, next string }
+
+var (
+	short = way{"_short", "count"}
+	long  = way{"_long", "chosen"}
+)
+
+// slot tells which slot the source port R2 and the destination port R3 have; a
+// port of no service has slot 0.
+func (w *writer) slot(on way) {
 	w.add(
 		asm.LoadMapValue(asm.R1, w.p.tableFD, 0),
 		asm.Add.Reg(asm.R1, proto),
@@ -202,38 +216,55 @@ func (w *writer) slot() {
 		asm.LoadMem(asm.R4, asm.R4, 0, asm.Byte),
 		asm.Add.Reg(asm.R1, asm.R2),
 		asm.LoadMem(asm.R5, asm.R1, 0, asm.Byte),
+		asm.Mov.Reg(asm.R0, asm.R4),
+		asm.Mul.Reg(asm.R0, asm.R5),
+		asm.JNE.Imm(asm.R0, 0, "both"+on.suffix),
+		// No branch decides which port it is: traffic has both at random, and a
+		// branch that is foreseen wrongly costs as much as all of this.
+		asm.Or.Reg(asm.R4, asm.R5),
+		asm.Neg.Imm(asm.R5, 0),
+		asm.RSh.Imm(asm.R5, 63), // 1: from the source port
+		asm.Xor.Imm(asm.R5, 1),
+		asm.Mov.Reg(at, asm.R4),
+		asm.LSh.Imm(at, 1),
+		asm.Or.Reg(at, asm.R5),
+	)
+	w.here("picked" + on.suffix)
+	for _, from := range w.splitSlots() {
+		w.add(asm.JEq.Imm(asm.R4, int32(from), splitLabel(from, on)))
+	}
+}
+
+func splitLabel(from uint8, on way) string { return "split_" + strconv.Itoa(int(from)) + on.suffix }
+
+// rare decides between two ports of services, and moves a packet on a port that
+// is split by the other side's port.
+func (w *writer) rare(on way) {
+	w.here("both" + on.suffix)
+	from := "from" + on.suffix
+	w.add(
 		asm.LoadMapValue(asm.R1, w.p.tableFD, tableRank),
 		asm.Mov.Reg(asm.R0, asm.R1),
 		asm.Add.Reg(asm.R0, asm.R4),
 		asm.LoadMem(asm.R0, asm.R0, 0, asm.Byte),
 		asm.Add.Reg(asm.R1, asm.R5),
 		asm.LoadMem(asm.R1, asm.R1, 0, asm.Byte),
-		asm.Sub.Reg(asm.R0, asm.R1),
-		asm.RSh.Imm(asm.R0, 63), // 1: from the source port
-		asm.Xor.Reg(asm.R5, asm.R4),
-		asm.Mov.Reg(asm.R1, asm.R0),
-		asm.Neg.Imm(asm.R1, 0),
-		asm.And.Reg(asm.R5, asm.R1),
-		asm.Xor.Reg(asm.R4, asm.R5),
-		asm.Xor.Imm(asm.R0, 1),
+		asm.JGT.Reg(asm.R1, asm.R0, from),
 		asm.Mov.Reg(at, asm.R4),
 		asm.LSh.Imm(at, 1),
-		asm.Or.Reg(at, asm.R0),
+		asm.Or.Imm(at, 1),
 	)
-	for _, from := range w.splitSlots() {
-		w.add(asm.JEq.Imm(asm.R4, int32(from), "split_"+strconv.Itoa(int(from))))
-	}
-	w.here("chosen")
+	w.jump("picked" + on.suffix)
+	w.here(from)
 	w.add(
-		asm.LoadMem(asm.R0, fp, fragKind, asm.DWord),
-		asm.JEq.Imm(asm.R0, firstFragment, "remember"),
+		asm.Mov.Reg(asm.R4, asm.R5),
+		asm.Mov.Reg(at, asm.R4),
+		asm.LSh.Imm(at, 1),
 	)
-}
+	w.jump("picked" + on.suffix)
 
-// splits moves a packet on a port that is split by the other side's port.
-func (w *writer) splits() {
 	for _, from := range w.splitSlots() {
-		w.here("split_" + strconv.Itoa(int(from)))
+		w.here(splitLabel(from, on))
 		other := w.next()
 		w.add(
 			asm.JSet.Imm(at, 1, other),
@@ -252,10 +283,10 @@ func (w *writer) splits() {
 				asm.And.Imm(at, 1),
 				asm.Or.Imm(at, int32(s.to)<<1),
 			)
-			w.jump("chosen")
+			w.jump(on.next)
 			w.here(label)
 		}
-		w.jump("chosen")
+		w.jump(on.next)
 	}
 }
 

@@ -11,8 +11,13 @@ import (
 // only how a header is reached (need) and how it ends differ.
 //
 //	at = start of the frame
-//	tc: if less than 128 bytes lie in the linear part and there are more: pull them in
 //	with a filter (prefix.go): if it does not match: slot = filtered; goto count
+//	(the plain case first, not for sockets: IPv4 without options, not a fragment,
+//	UDP or TCP: the ports are looked up at once; nearly always one at most is known)
+//
+//	long:
+//	tc, also before a filter: if less than 128 bytes lie in the linear part and
+//	    there are more: pull them in
 //	need 14; type = at[12:14]; at += 14
 //
 //	ether:
@@ -23,7 +28,6 @@ import (
 //	slot = service of the type (an ARP packet has to be whole), or other
 //
 //	ip4:
-//	(the plain case first, not for sockets: no options, no fragment, UDP or TCP: to the ports)
 //	need 20; version 4, header length hl >= 20, total length 0 or >= hl
 //	left = total length ? total length - hl : plenty
 //	if fragment: key = src, dst, id, protocol; later fragment: goto later; first = true
@@ -148,22 +152,24 @@ func emit(l *Layout, p place) asm.Instructions {
 	w.start()
 	// What nearly every packet needs lies together, the rest behind it.
 	if p.hook.packetPointers() {
-		w.add(asm.JNE.Imm(asm.R1, w.raw(0x0800), "ether"))
-		w.plain4()
+		w.plain()
 	} else {
-		w.jump("ether")
+		w.jump("long")
 	}
-	w.slot()
 	w.count()
+	w.long()
 	w.ether()
 	w.ip4()
 	w.ip6()
 	w.transport()
 	w.noPorts()
 	w.ports()
-	w.splits()
 	w.llc()
 	w.fragments()
+	if p.hook.packetPointers() {
+		w.rare(short)
+	}
+	w.rare(long)
 	return w.ins
 }
 
@@ -261,22 +267,32 @@ func (w *writer) choose(slot int, label string) {
 	w.jump(label)
 }
 
-// start finds the packet.
+// start finds the packet, and asks the filter.
 func (w *writer) start() {
 	w.here("counter")
-	w.add(
-		asm.Mov.Reg(ctx, asm.R1),
-		asm.Mov.Imm(asm.R0, notFragment),
-		asm.StoreMem(fp, fragKind, asm.R0, asm.DWord),
-		asm.StoreMem(fp, rounds, asm.R0, asm.DWord),
-	)
+	w.add(asm.Mov.Reg(ctx, asm.R1))
+	if w.p.filter == nil {
+		w.packet()
+		return
+	}
 	if w.p.hook == TCX {
 		w.pull()
 	} else {
 		w.packet()
 	}
-	if w.p.filter != nil {
-		w.prefix()
+	w.prefix()
+}
+
+// long begins anew for a packet that plain does not know.
+func (w *writer) long() {
+	w.here("long")
+	w.add(
+		asm.Mov.Imm(asm.R0, notFragment),
+		asm.StoreMem(fp, fragKind, asm.R0, asm.DWord),
+		asm.StoreMem(fp, rounds, asm.R0, asm.DWord),
+	)
+	if w.p.hook == TCX && w.p.filter == nil {
+		w.pull()
 	}
 	w.need(14, "undecodable")
 	w.load(asm.R1, 12, asm.Half)

@@ -129,7 +129,7 @@ func TestTableSteadyState(t *testing.T) {
 	turn := func() {
 		for range 100 {
 			table.Put(k)
-			table.SetDeadline(k, capture.Time(1<<40+k))
+			table.SetDeadline(k, 1<<40+capture.Time(k))
 			table.Delete(k - 10)
 			k++
 		}

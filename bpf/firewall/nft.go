@@ -45,7 +45,7 @@ func (p *Policy) head(w *strings.Builder, use ...string) {
 	}
 	w.WriteString("#\n# What these rules cannot say:\n")
 	for _, n := range p.Notes {
-		fmt.Fprintf(w, "# - %s\n", oneLine(n))
+		fmt.Fprintf(w, "# - %s\n", strings.Join(wrapped(oneLine(n), 96), "\n#   "))
 	}
 	w.WriteString("\n")
 }
@@ -145,4 +145,20 @@ func braces(t []string) string {
 		return t[0]
 	}
 	return "{ " + strings.Join(t, ", ") + " }"
+}
+
+// wrapped is text in lines of up to width bytes, longer words apart.
+func wrapped(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
 }

@@ -7,9 +7,12 @@
 # stand in the comments only.
 #
 # What these rules cannot say:
-# - source ports 1-1023 are matched where the service's clients bind them; NFS mounts with noresvport do not
-# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them elsewhere
-# - not opened for want of their addresses: flows from rack, bmc (--bmc-net, --admin-net, --rack, --region)
+# - source ports 1-1023 are matched where the service's clients bind them; NFS mounts with
+#   noresvport do not
+# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them
+#   elsewhere
+# - not opened for want of their addresses: flows from rack, bmc (--bmc-net, --admin-net, --rack,
+#   --region)
 # - no rule, since no flow of theirs passes here as far as addresses are given: xcat-log
 
 set -e

@@ -7,12 +7,17 @@
 # stand in the comments only.
 #
 # What these rules cannot say:
-# - tftp: data runs between two other ports; it passes as related thanks to the helper, which needs the kernel module nf_conntrack_tftp
-# - tftp: through NAT it needs nf_nat_tftp as well, and no rule here can see to that; a server that answers from another address is never related
+# - tftp: data runs between two other ports; it passes as related thanks to the helper, which needs
+#   the kernel module nf_conntrack_tftp
+# - tftp: through NAT it needs nf_nat_tftp as well, and no rule here can see to that; a server that
+#   answers from another address is never related
 # - mtftp: data is multicast to a group that the boot server chooses; it is not opened
-# - dhcp: a router forwards no broadcast; a relay on this router itself needs rules for input and output; the broadcast rules count on a bridge (br_netfilter)
-# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them elsewhere
-# - not opened for want of their addresses: flows from bmc, admin (--bmc-net, --admin-net, --rack, --region)
+# - dhcp: a router forwards no broadcast; a relay on this router itself needs rules for input and
+#   output; the broadcast rules count on a bridge (br_netfilter)
+# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them
+#   elsewhere
+# - not opened for want of their addresses: flows from bmc, admin (--bmc-net, --admin-net, --rack,
+#   --region)
 # - no rule, since no flow of theirs passes here as far as addresses are given: dhcp-failover, omapi
 
 set -e

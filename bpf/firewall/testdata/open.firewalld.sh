@@ -7,15 +7,23 @@
 # stand in the comments only.
 #
 # What these rules cannot say:
-# - no node side is given: all else that is forwarded is dropped, whoever sends it; restrict with --iface or --node-net
-# - tftp: data runs between two other ports; it passes as related thanks to the helper, which needs the kernel module nf_conntrack_tftp
-# - tftp: through NAT it needs nf_nat_tftp as well, and no rule here can see to that; a server that answers from another address is never related
-# - rpc-mount: mountd takes any port unless it is pinned; for 20048 write port=20048 under [mountd] in /etc/nfs.conf and restart it; see rpcinfo -p
-# - nlm, nsm: ports come from portmap at run time and cannot be expressed; pin them under [lockd] and [statd] in /etc/nfs.conf, then add them, or mount with nolock or NFS version 4
-# - source ports 1-1023 are matched where the service's clients bind them; NFS mounts with noresvport do not
+# - no node side is given: all else that is forwarded is dropped, whoever sends it; restrict with
+#   --iface or --node-net
+# - tftp: data runs between two other ports; it passes as related thanks to the helper, which needs
+#   the kernel module nf_conntrack_tftp
+# - tftp: through NAT it needs nf_nat_tftp as well, and no rule here can see to that; a server that
+#   answers from another address is never related
+# - rpc-mount: mountd takes any port unless it is pinned; for 20048 write port=20048 under [mountd]
+#   in /etc/nfs.conf and restart it; see rpcinfo -p
+# - nlm, nsm: ports come from portmap at run time and cannot be expressed; pin them under [lockd]
+#   and [statd] in /etc/nfs.conf, then add them, or mount with nolock or NFS version 4
+# - source ports 1-1023 are matched where the service's clients bind them; NFS mounts with
+#   noresvport do not
 # - mtftp: data is multicast to a group that the boot server chooses; it is not opened
-# - dhcp: a router forwards no broadcast; a relay on this router itself needs rules for input and output; the broadcast rules count on a bridge (br_netfilter)
-# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them elsewhere
+# - dhcp: a router forwards no broadcast; a relay on this router itself needs rules for input and
+#   output; the broadcast rules count on a bridge (br_netfilter)
+# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them
+#   elsewhere
 
 set -e
 firewall-cmd --permanent --new-policy=pxescope

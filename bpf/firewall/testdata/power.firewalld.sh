@@ -7,9 +7,12 @@
 # stand in the comments only.
 #
 # What these rules cannot say:
-# - no node side is given: all else that is forwarded is dropped, whoever sends it; restrict with --iface or --node-net
-# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them elsewhere
-# - not opened for want of their addresses: flows from region (--bmc-net, --admin-net, --rack, --region)
+# - no node side is given: all else that is forwarded is dropped, whoever sends it; restrict with
+#   --iface or --node-net
+# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them
+#   elsewhere
+# - not opened for want of their addresses: flows from region (--bmc-net, --admin-net, --rack,
+#   --region)
 
 set -e
 firewall-cmd --permanent --new-policy=pxescope

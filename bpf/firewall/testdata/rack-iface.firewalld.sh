@@ -7,18 +7,28 @@
 # stand in the comments only.
 #
 # What these rules cannot say:
-# - only traffic from the nodes is judged; what this machine starts itself, and what comes from elsewhere, is not
+# - only traffic from the nodes is judged; what this machine starts itself, and what comes from
+#   elsewhere, is not
 # - no --region is given: the region is taken to run on this machine too
-# - tftp: data runs between two other ports; it passes as related thanks to the helper, which needs the kernel module nf_conntrack_tftp
-# - tftp: through NAT it needs nf_nat_tftp as well, and no rule here can see to that; a server that answers from another address is never related
-# - rpc-mount: mountd takes any port unless it is pinned; for 20048 write port=20048 under [mountd] in /etc/nfs.conf and restart it; see rpcinfo -p
-# - nlm, nsm: ports come from portmap at run time and cannot be expressed; pin them under [lockd] and [statd] in /etc/nfs.conf, then add them, or mount with nolock or NFS version 4
-# - source ports 1-1023 are matched where the service's clients bind them; NFS mounts with noresvport do not
+# - tftp: data runs between two other ports; it passes as related thanks to the helper, which needs
+#   the kernel module nf_conntrack_tftp
+# - tftp: through NAT it needs nf_nat_tftp as well, and no rule here can see to that; a server that
+#   answers from another address is never related
+# - rpc-mount: mountd takes any port unless it is pinned; for 20048 write port=20048 under [mountd]
+#   in /etc/nfs.conf and restart it; see rpcinfo -p
+# - nlm, nsm: ports come from portmap at run time and cannot be expressed; pin them under [lockd]
+#   and [statd] in /etc/nfs.conf, then add them, or mount with nolock or NFS version 4
+# - source ports 1-1023 are matched where the service's clients bind them; NFS mounts with
+#   noresvport do not
 # - mtftp: data is multicast to a group that the boot server chooses; it is not opened
-# - dhcp: ISC dhcpd and Kea read broadcasts before any rule here; the rules count for unicast, relays and other servers
-# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them elsewhere
-# - not opened for want of their addresses: flows from bmc, admin, rack, region (--bmc-net, --admin-net, --rack, --region)
-# - no rule, since no flow of theirs passes here as far as addresses are given: maas-rpc, maas-internal, maas-beacon, dhcp-failover, omapi, xcat-credentials, ironic-agent
+# - dhcp: ISC dhcpd and Kea read broadcasts before any rule here; the rules count for unicast,
+#   relays and other servers
+# - arp, LLDP, STP, LACP and 802.1X are no IP: these rules do not see them; do not drop them
+#   elsewhere
+# - not opened for want of their addresses: flows from bmc, admin, rack, region (--bmc-net,
+#   --admin-net, --rack, --region)
+# - no rule, since no flow of theirs passes here as far as addresses are given: maas-rpc,
+#   maas-internal, maas-beacon, dhcp-failover, omapi, xcat-credentials, ironic-agent
 
 set -e
 firewall-cmd --permanent --new-zone=pxescope

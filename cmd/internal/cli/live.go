@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -175,7 +176,7 @@ func (o *liveOptions) choose(tty bool) (c liveChoice, err error) {
 		}
 	}
 	switch {
-	case c.format == "auto" && tty:
+	case c.format == "auto" && tty && os.Getenv("TERM") != "dumb":
 		c.format = "screen"
 	case c.format == "auto":
 		c.format = "text"

@@ -75,6 +75,52 @@ func (x *terminal) wait(t *testing.T, what string) {
 	}
 }
 
+// A terminal that cannot place text has lines, as a file has.
+func TestLiveDumbTerminal(t *testing.T) {
+	w := newWire(t)
+	x := newTerminal(t, 100, 30)
+	cmd := exec.Command("pxescope", "live", w.far, "--netns", w.ns, "-c", "30")
+	cmd.Stdin, cmd.Stdout = x.slave, x.slave
+	cmd.Env = append(os.Environ(), "TERM=dumb", "COLUMNS=")
+	var errs lockedBuffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	for end := time.Now().Add(time.Minute); !strings.Contains(errs.String(), "capturing on"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("does not capture: %s", errs.String())
+		}
+	}
+	w.send(t, "healthy-boot.pcap", 1000)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %s", err, errs.String())
+	}
+	x.wait(t, "NODES: 1 ")
+	if strings.Contains(x.text(), "\x1b") {
+		t.Errorf("escape codes on a dumb terminal: %q", x.text())
+	}
+}
+
+// A lockedBuffer is read while a process writes into it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // On a terminal there is the screen: it shows the machine, writes its packets to
 // a file, and leaves with the report, by q as by Ctrl-C.
 func TestLiveScreen(t *testing.T) {
@@ -102,7 +148,7 @@ func TestLiveScreen(t *testing.T) {
 			if _, err := x.master.WriteString("w"); err != nil {
 				t.Fatal(err)
 			}
-			x.wait(t, "packets of d4:ae:52:00:20:01 are in")
+			x.wait(t, "_d4-ae-52-00-20-01_packets.pcapng in "+dir)
 			files, err := filepath.Glob(filepath.Join(dir, "*.pcapng"))
 			if err != nil || len(files) != 1 || packets(t, files[0]) == 0 {
 				t.Errorf("got files %v, %v", files, err)

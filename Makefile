@@ -88,7 +88,7 @@ live-equal:
 	CGO_ENABLED=0 PXESCOPE_LIVE_EQUAL=1 $(GO) test -count=1 -run TestLiveEqualsAnalyze -timeout 20m ./cmd/internal/cli
 
 # An hour of an attack on the DHCP server, a million made-up machines at 278 a
-# second, of four kinds; and a million at 5,000 a second over a wire, as root. The
+# second, of four kinds; and a million at 2,000 a second over a wire, as root. The
 # collector runs as it does in the command. Most of an hour.
 live-attack:
 	CGO_ENABLED=0 GOGC=20 PXESCOPE_LIVE_ATTACK=1000000 $(GO) test -count=1 -v -run TestLiveUnderStarvation -timeout 120m ./cmd/internal/cli

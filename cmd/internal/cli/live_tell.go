@@ -81,7 +81,7 @@ type textTeller struct {
 	queue   []told
 	started bool
 	last    classify.Time        // of what was written
-	asked   map[requestRef]asked // unanswered requests that were told of
+	asked   map[requestRef]asked // requests that were told of
 	grown   growth
 	booted  map[string]*heldNode // not told yet: most go on to the next stage
 
@@ -115,29 +115,32 @@ type requestRef struct {
 
 // asked is what was told of it.
 type asked struct {
-	tries  int
-	reason string
+	outcome        track.Outcome
+	reason, detail string
+	bytes          int64
+	tries          int
 }
 
 // mostAsked bounds how many requests are remembered; they are forgotten
 // together, and then told of once more.
 const mostAsked = 4096
 
-// stale reports whether a request was told of already, and is only tried once
-// more: a line comes when it was tried twice as often. Findings say the rest.
+// stale reports whether a request was told of already and is only tried once
+// more. Of one without an answer a line comes when it was tried twice as often;
+// findings say the rest.
 func (t *textTeller) stale(x *track.Exchange) bool {
-	if x.Outcome != track.Unanswered {
-		return false
-	}
 	ref := requestRef{x.Service, x.Op, x.Subject, x.Client, x.Server, x.VLAN, x.First}
+	now := asked{x.Outcome, x.Reason, x.Detail, x.Bytes, x.Tries}
 	was, known := t.asked[ref]
-	if known && was.reason == x.Reason && x.Tries < 2*was.tries {
-		return true
+	if known && (x.Outcome != track.Unanswered || now.tries < 2*was.tries) {
+		if was.tries = now.tries; was == now {
+			return true
+		}
 	}
 	if t.asked == nil || len(t.asked) >= mostAsked {
 		t.asked = make(map[requestRef]asked)
 	}
-	t.asked[ref] = asked{x.Tries, x.Reason}
+	t.asked[ref] = now
 	return false
 }
 

@@ -172,6 +172,40 @@ func TestTextTellsNews(t *testing.T) {
 	}
 }
 
+// A request that is answered at each try is told of once; what comes besides is told.
+func TestTextTellsAnswersOnce(t *testing.T) {
+	tt := &textTeller{style: text.Style{UTC: true}}
+	x := track.Exchange{Service: "tftp", Stage: track.StageTFTP, Op: "RRQ", Outcome: track.Answered, First: 1, Last: 2, Tries: 1, Detail: "blksize 1432"}
+	want := 0
+	for _, c := range []struct {
+		name string
+		does func()
+		told bool
+	}{
+		{"the answer", func() {}, true}, {"one more try", func() { x.Tries++ }, false}, {"and one", func() { x.Tries += 4 }, false},
+		{"another size", func() { x.Detail = "blksize 512" }, true}, {"refused", func() { x.Outcome, x.Reason = track.Refused, "ERROR 1" }, true},
+		{"more bytes", func() { x.Bytes = 512 }, true}, {"another request", func() { x.First = 9 }, true},
+		{"no answer", func() { x.First, x.Outcome, x.Tries = 20, track.Unanswered, 1 }, true}, {"a second try", func() { x.Tries = 2 }, true},
+		{"a third", func() { x.Tries = 3 }, false}, {"a fourth", func() { x.Tries = 4 }, true}, {"an answer at last", func() { x.Outcome = track.Answered }, true},
+	} {
+		c.does()
+		tt.exchange(&x)
+		if c.told {
+			want++
+		}
+		if len(tt.queue) != want {
+			t.Fatalf("%s: got %d lines, want %d", c.name, len(tt.queue), want)
+		}
+	}
+	for i := range 3 * mostAsked {
+		x.First = capture.Time(100 + i)
+		tt.stale(&x)
+	}
+	if len(tt.asked) > mostAsked {
+		t.Errorf("remembers %d requests, want at most %d", len(tt.asked), mostAsked)
+	}
+}
+
 // A flood of strangers does not drown the rest: the lines for people are
 // bounded, and the machine that boots is there.
 func TestTextOfAFlood(t *testing.T) {

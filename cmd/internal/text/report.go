@@ -241,7 +241,7 @@ func someNodes(nodes []string) string {
 	if len(nodes) <= most+1 { // "and 1 more" is no shorter
 		return Escape(strings.Join(nodes, " "))
 	}
-	return fmt.Sprintf("%s and %s more (--format json has all)", Escape(strings.Join(nodes[:most], " ")), count(uint64(len(nodes)-most)))
+	return fmt.Sprintf("%s and %s more (the JSON has all)", Escape(strings.Join(nodes[:most], " ")), count(uint64(len(nodes)-most)))
 }
 
 // toldAbove reports whether an earlier finding about the same server says what

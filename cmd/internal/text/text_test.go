@@ -210,8 +210,8 @@ func TestSomeNodes(t *testing.T) {
 	for i := range 1500 {
 		nodes = append(nodes, fmt.Sprintf("n%d", i))
 	}
-	for n, want := range map[int]string{1: "n0", 9: "n0 n1 n2 n3 n4 n5 n6 n7 n8", 10: "n0 n1 n2 n3 n4 n5 n6 n7 and 2 more (--format json has all)",
-		1500: "n0 n1 n2 n3 n4 n5 n6 n7 and 1,492 more (--format json has all)"} {
+	for n, want := range map[int]string{1: "n0", 9: "n0 n1 n2 n3 n4 n5 n6 n7 n8", 10: "n0 n1 n2 n3 n4 n5 n6 n7 and 2 more (the JSON has all)",
+		1500: "n0 n1 n2 n3 n4 n5 n6 n7 and 1,492 more (the JSON has all)"} {
 		if got := someNodes(nodes[:n]); got != want {
 			t.Errorf("%d: got %q, want %q", n, got, want)
 		}

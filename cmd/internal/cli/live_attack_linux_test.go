@@ -50,7 +50,7 @@ func starve(t *testing.T, n, rate int) (lost int, wrong []string) {
 	whole := time.Duration(n) * flood.gap
 	place := synth.NewPlace()
 	for i := range 3 {
-		place.Boot(flood.machines, time.Duration(i)*whole/4+time.Millisecond/2, attackMachine(i), fmt.Sprintf("10.0.0.%d", 101+i), uint32(0xb0070000+2*i))
+		place.Boot(flood.machines, time.Duration(i)*whole/4+time.Millisecond/2, attackMachine(i), fmt.Sprintf("10.0.0.%d", 101+i), 0xb0070000+2*uint32(i))
 	}
 	victim := synth.PXERom(attackVictim)
 	for _, at := range []time.Duration{0, 4, 12, 28} {

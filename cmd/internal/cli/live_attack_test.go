@@ -221,7 +221,7 @@ func (c *starved) attack(t *testing.T, n int, format string) {
 	place := synth.NewPlace()
 	for i := range attackMachines { // from the first moment to half a minute before the end
 		at := time.Duration(i) * (whole - 30*time.Second) / attackMachines
-		place.Boot(s.machines, at+time.Millisecond/2, attackMachine(i), fmt.Sprintf("10.0.0.%d", 101+i), uint32(0xb0070000+2*i))
+		place.Boot(s.machines, at+time.Millisecond/2, attackMachine(i), fmt.Sprintf("10.0.0.%d", 101+i), 0xb0070000+2*uint32(i))
 	}
 	victim := synth.PXERom(attackVictim)
 	for _, at := range []time.Duration{0, 4, 12, 28} {

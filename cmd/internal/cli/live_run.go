@@ -178,8 +178,7 @@ func (r *liveRun) finish() error {
 	if r.kept != nil {
 		r.kept.warn(r.s.Err)
 	}
-	rep := r.engine.Report(r.src)
-	r.report = rep
+	rep := r.report // of the last news, which came after the engine's end
 	if err := r.teller.end(rep); err != nil {
 		return fmt.Errorf("write %s: %w", r.out.name, err)
 	}

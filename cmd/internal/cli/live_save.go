@@ -26,20 +26,24 @@ func (r *liveRun) save(list []classify.FindingNews) {
 		}
 		path, err := r.recorder.Save(r.incident(&f.Finding))
 		switch {
-		case errors.Is(err, record.ErrRate), errors.Is(err, record.ErrFull):
-			if r.skipped == nil || !errors.Is(err, r.skipped) {
-				r.say("flight recorder: " + err.Error() + "; how many are not saved is told at the end")
-			}
-			r.skipped = record.ErrRate
-			if errors.Is(err, record.ErrFull) {
-				r.skipped = record.ErrFull
-			}
+		case errors.Is(err, record.ErrRate):
+			r.skip(record.ErrRate, err)
+		case errors.Is(err, record.ErrFull):
+			r.skip(record.ErrFull, err)
 		case err != nil:
 			r.say("flight recorder: " + err.Error())
 		default:
 			r.wrote("flight recorder: "+f.ID+" of "+cmp.Or(several(&f.Finding), f.Node, "the segment"), path)
 		}
 	}
+}
+
+// skip says why findings are not saved, once for each reason in a row.
+func (r *liveRun) skip(why, err error) {
+	if r.skipped != why {
+		r.say("flight recorder: " + err.Error() + "; how many are not saved is told at the end")
+	}
+	r.skipped = why
 }
 
 func (r *liveRun) worthAFile(f *classify.FindingNews) bool {

@@ -135,12 +135,8 @@ func TestEBPF(t *testing.T) {
 	all := frames(t, 6, capture.LinkEthernet, 400)
 	n, far := 0, 0
 	for _, x := range examples(t) {
-		e, err := Parse(x.text)
-		if err != nil {
-			continue
-		}
-		p, err := Compile(e, Target{Link: x.link})
-		if err != nil {
+		e, p := x.compiled()
+		if p == nil {
 			continue
 		}
 		list, err := toEBPF(p)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/bpf"
+
 	"github.com/pxescope/pxescope/capture"
 )
 
@@ -18,6 +20,20 @@ var update = flag.Bool("update", false, "ask tcpdump for the golden programs ane
 type example struct {
 	link capture.LinkType
 	text string
+}
+
+// compiled is the expression and its program for the bytes of a file; no
+// program: it is refused.
+func (x example) compiled() (*Expr, []bpf.RawInstruction) {
+	e, err := Parse(x.text)
+	if err != nil {
+		return nil, nil
+	}
+	p, err := Compile(e, Target{Link: x.link})
+	if err != nil {
+		return nil, nil
+	}
+	return e, p
 }
 
 func examples(t *testing.T) []example {

@@ -23,12 +23,8 @@ func dhcpFrame(tags ...uint16) []byte {
 func TestMachines(t *testing.T) {
 	all := frames(t, 4, capture.LinkEthernet, 300)
 	for _, x := range examples(t) {
-		e, err := Parse(x.text)
-		if err != nil {
-			continue
-		}
-		p, err := Compile(e, Target{Link: x.link})
-		if err != nil {
+		_, p := x.compiled()
+		if p == nil {
 			continue
 		}
 		if slices.ContainsFunc(p, func(in bpf.RawInstruction) bool { return in.Op == opNegate }) {

@@ -61,6 +61,11 @@ type Frame struct {
 
 	// Transport layer.
 	SrcPort, DstPort uint16
+	// Hash is of both addresses and ports, the same for both directions, so that
+	// who looks for a conversation need not compute one again. 0 unless UDP's or
+	// TCP's ports were read. It is not seeded: a hint where to look, never an
+	// identity.
+	Hash uint64
 	// Payload holds the captured bytes above UDP, TCP or ICMP's first 8 bytes.
 	// Of a Later fragment: the fragment's data. Where Decode stopped for
 	// StopEtherType, StopLLC, StopIPProto: what follows the Ethernet type, from

@@ -62,6 +62,7 @@ func (d *Decoder) udp(f *Frame, b []byte, cut int) {
 	}
 	f.SrcPort = binary.BigEndian.Uint16(b)
 	f.DstPort = binary.BigEndian.Uint16(b[2:])
+	f.hash()
 	n := int(binary.BigEndian.Uint16(b[4:]))
 	f.UDPSum = binary.BigEndian.Uint16(b[6:])
 	if n < udpHeader && n != 0 {
@@ -84,6 +85,23 @@ func (d *Decoder) udp(f *Frame, b []byte, cut int) {
 	}
 }
 
+// hash sets f.Hash. Each side is mixed by itself before the sides are added, or
+// numbers that count up on both would cancel out.
+func (f *Frame) hash() {
+	h := mixSide(&f.Src, f.SrcPort) + mixSide(&f.Dst, f.DstPort)
+	h *= hashPrime
+	f.Hash = h ^ h>>32
+}
+
+// hashPrime is the golden ratio in 64 bits.
+const hashPrime = 0x9e3779b97f4a7c15
+
+func mixSide(a *Addr, port uint16) uint64 {
+	x := binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(a[:8])*3 ^ uint64(port)<<16
+	x *= hashPrime
+	return x ^ x>>29
+}
+
 // ports reads what is there of the ports, for a header that is short.
 func (f *Frame) ports(b []byte) {
 	if len(b) >= 4 {
@@ -102,6 +120,7 @@ func (f *Frame) tcp(b []byte, cut int) {
 	}
 	f.SrcPort = binary.BigEndian.Uint16(b)
 	f.DstPort = binary.BigEndian.Uint16(b[2:])
+	f.hash()
 	hl := int(b[12]>>4) * 4
 	f.TCP.Seq = binary.BigEndian.Uint32(b[4:])
 	f.TCP.Ack = binary.BigEndian.Uint32(b[8:])

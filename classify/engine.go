@@ -36,6 +36,7 @@ type Engine struct {
 	dec      *wire.Decoder
 	frame    wire.Frame
 	clock    clock
+	talks    talks
 	copies   *track.Copies
 	dispatch *track.Dispatcher
 	nodes    *boot.Nodes
@@ -136,25 +137,31 @@ func (e *Engine) Packet(p *capture.Packet) {
 		e.undecoded[f.Stop]++
 		e.unread.frame(f)
 	}
-	svc, toServer, follow := e.services.of(f)
-	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
-	if follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 {
-		f.Copy = e.copies.Seen(f)
-	} else {
-		f.Copy = false
+	t, known := e.talks.of(f)
+	if !known {
+		e.meet(t, f)
 	}
-	if follow {
-		if x := e.dispatch.Frame(f); x != nil {
+	svc, toServer := t.service, t.toServer
+	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
+	f.Copy = t.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f)
+	if t.follow {
+		if x := e.dispatch.Routed(f, &t.route); x != nil {
 			svc, toServer = e.services.expected(f, x)
 		}
-	}
-	if follow {
 		if e.nodes.Heard(f, &e.joined) {
 			e.take()
 		}
 	}
 	e.services.add(f, svc, toServer)
-	e.quality.frame(f, svc, toServer)
+	e.quality.frame(f, &t.sight, svc, toServer)
+}
+
+// meet decides what the headers of f decide.
+func (e *Engine) meet(t *talk, f *wire.Frame) {
+	t.begin(f)
+	t.service, t.toServer, t.follow = e.services.of(f)
+	t.route = e.dispatch.Route(f)
+	t.sight = e.quality.meet(f)
 }
 
 // expireNodes lets the deadlines of trackers and nodes pass in their order.

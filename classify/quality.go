@@ -112,28 +112,44 @@ func newQuality(s *site.Site, c *catalog.Catalog) *quality {
 	return q
 }
 
-// frame reads one frame. svc is its service and toServer its direction, as
-// counted.
-func (q *quality) frame(f *wire.Frame, svc catalog.Index, toServer bool) {
+// A sight is what the headers of a frame decide here.
+type sight struct {
+	segment *segmentSeen
+	unicast bool // to one machine
+}
+
+// meet reads the headers of a frame: it need not be called again for the same.
+func (q *quality) meet(f *wire.Frame) sight {
+	x := sight{segment: q.segment(segment{f.Iface, f.VLAN()}), unicast: !f.DstMAC.IsGroup() && !f.Dst.IsMulticast()}
+	if f.ARP.Op != 0 {
+		q.hosts.saw(&f.SrcMAC, &f.ARP.Sender)
+	} else {
+		q.hosts.saw(&f.SrcMAC, &f.Src)
+	}
+	if x.unicast && f.HasDstMAC {
+		x.segment.between(f.SrcMAC, f.DstMAC)
+	}
+	return x
+}
+
+// frame reads one frame, of which x was met. svc is its service and toServer its
+// direction, as counted.
+func (q *quality) frame(f *wire.Frame, x *sight, svc catalog.Index, toServer bool) {
 	if q.packets == 0 {
 		q.begun = f.Time
 	}
 	q.packets++
-	s := q.segment(segment{f.Iface, f.VLAN()})
+	s, unicast := x.segment, x.unicast
 	q.count(s, f, svc)
-	if f.ARP.Op != 0 {
-		s.arp++
-		q.hosts.saw(&f.SrcMAC, &f.ARP.Sender)
-		q.asked(f)
-	} else {
-		q.hosts.saw(&f.SrcMAC, &f.Src)
-		if q.asks.open > 0 && f.IPVersion == 4 {
-			q.resolved(s, f)
-		}
-	}
-	unicast := !f.DstMAC.IsGroup() && !f.Dst.IsMulticast()
 	if unicast && f.HasDstMAC {
-		s.between(f.SrcMAC, f.DstMAC)
+		s.unicast++
+	}
+	switch {
+	case f.ARP.Op != 0:
+		s.arp++
+		q.asked(f)
+	case q.asks.open > 0 && f.IPVersion == 4:
+		q.resolved(s, f)
 	}
 	switch f.Proto {
 	case wire.ProtoTCP:
@@ -232,9 +248,8 @@ func (s *segmentSeen) ask(f *wire.Frame) {
 
 // between narrows down who can be the capturing host.
 func (s *segmentSeen) between(src, dst wire.MAC) {
-	s.unicast++
 	if s.ncommon == 0 {
-		if s.unicast == 1 {
+		if s.unicast == 0 {
 			s.common, s.ncommon = [2]wire.MAC{src, dst}, 2
 		}
 		return

@@ -42,12 +42,8 @@ const risesProve = 3
 // flowOf finds the slot of a flow, the same for both directions, and the side
 // that f is from. fresh says that the conversation is met for the first time.
 func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, side int, fresh bool) {
-	const k = 0x9e3779b97f4a7c15
 	a, b := binary.LittleEndian.Uint64(f.Src[8:]), binary.LittleEndian.Uint64(f.Dst[8:])
-	h := (a + b) ^ (a^b)*k ^ uint64(f.SrcPort^f.DstPort)<<16 ^ uint64(f.SrcPort)*uint64(f.DstPort)
-	h *= k
-	h ^= h >> 32
-	h |= 1
+	h := f.Hash | 1
 	if a > b || a == b && f.SrcPort > f.DstPort {
 		side = 1
 	}

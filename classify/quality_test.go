@@ -478,10 +478,10 @@ func TestOtherGates(t *testing.T) {
 func TestOffloadScope(t *testing.T) {
 	q := newQuality(site.Default(), catalog.Default())
 	frames, svcs, dirs := qualityFrames(t, new(sheet).at(0, synth.TCP(gateway, bystander, 80, 40000, synth.Segment{Flags: 16, Payload: make([]byte, 4000)})).sorted())
-	q.frame(&frames[0], svcs[0], dirs[0])
+	q.met(&frames[0], svcs[0], dirs[0])
 	huge := newQuality(site.Default(), catalog.Default())
 	frames, svcs, dirs = qualityFrames(t, new(sheet).at(0, synth.TCP(gateway, bystander, 80, 40000, synth.Segment{Flags: 16, Payload: make([]byte, 20000)})).sorted())
-	huge.frame(&frames[0], svcs[0], dirs[0])
+	huge.met(&frames[0], svcs[0], dirs[0])
 	for _, c := range []struct {
 		name string
 		q    *quality
@@ -589,7 +589,7 @@ func TestQualityBounds(t *testing.T) {
 		f.SrcMAC = [6]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}
 		f.Src[12], f.Src[13], f.Src[14], f.Src[15] = byte(i>>24), byte(i>>16), byte(i>>8), byte(i)
 		f.Iface = i
-		q.frame(&f, svcs[0], dirs[0])
+		q.met(&f, svcs[0], dirs[0])
 	}
 	if n := len(q.segments); n > maxSegments {
 		t.Errorf("got %d segments, want at most %d", n, maxSegments)

@@ -40,8 +40,8 @@ type Dispatcher struct {
 	// expectations: ephemeral ports are all over the tables, which are larger
 	// than a processor's nearest cache, and the bits are not.
 	portsUDP, portsTCP portSet
-	// met are the expectations met last, by bits of address and port.
-	met [metSlots]*expectation
+	// version counts what changes in expected, but for the Until of one.
+	version uint32
 
 	learners []Learner
 	deadline capture.Time // earliest of all
@@ -62,8 +62,6 @@ type expectation struct {
 	Expectation
 	to mask
 }
-
-const metSlots = 256
 
 // A portSet has a bit for each port.
 type portSet [1 << 16 / 64]uint64
@@ -112,9 +110,42 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 	return d
 }
 
+// A Route is what the headers of a frame decide: who gets it and all others with
+// the same addresses and ports.
+type Route struct {
+	to       mask
+	version  uint32       // for which expected was looked up
+	expected *expectation // of the destination, or else of the source, or nil
+}
+
+// Route finds the way of f by its headers.
+func (d *Dispatcher) Route(f *wire.Frame) Route {
+	r := Route{version: d.version - 1}
+	switch f.Proto {
+	case wire.ProtoUDP:
+		r.to = d.udpAll
+		if d.portsUDP.has(f.SrcPort) || d.portsUDP.has(f.DstPort) {
+			r.to |= d.udp[f.SrcPort] | d.udp[f.DstPort]
+		}
+	case wire.ProtoTCP:
+		r.to = d.tcpAll
+		if d.portsTCP.has(f.SrcPort) || d.portsTCP.has(f.DstPort) {
+			r.to |= d.tcp[f.SrcPort] | d.tcp[f.DstPort]
+		}
+	}
+	return r
+}
+
 // Frame delivers f. The result is the expectation that f met, or nil; it is
 // valid until the next call.
 func (d *Dispatcher) Frame(f *wire.Frame) *Expectation {
+	r := d.Route(f)
+	return d.Routed(f, &r)
+}
+
+// Routed is Frame for a frame whose Route is known. r is that of the same
+// Dispatcher, and is kept up to date.
+func (d *Dispatcher) Routed(f *wire.Frame, r *Route) *Expectation {
 	if d.ended != nil {
 		return nil
 	}
@@ -123,8 +154,8 @@ func (d *Dispatcher) Frame(f *wire.Frame) *Expectation {
 	}
 	var to mask
 	var met *Expectation
-	if f.Stop == wire.StopNone {
-		to, met = d.transport(f)
+	if f.Stop == wire.StopNone && (f.Proto == wire.ProtoUDP || f.Proto == wire.ProtoTCP) {
+		to, met = d.transport(f, r)
 	} else {
 		to = d.other(f)
 	}
@@ -137,35 +168,31 @@ func (d *Dispatcher) Frame(f *wire.Frame) *Expectation {
 	return met
 }
 
-func (d *Dispatcher) transport(f *wire.Frame) (to mask, met *Expectation) {
-	src, dst := f.SrcPort, f.DstPort
-	switch f.Proto {
-	case wire.ProtoUDP:
-		to = d.udpAll
-		if mayBeRPC(f.Payload) {
-			to |= d.rpc
-		}
-		if d.portsUDP.has(src) || d.portsUDP.has(dst) {
-			to |= d.udp[src] | d.udp[dst]
-			if p := &d.expectedPorts[0]; p[src]|p[dst] != 0 {
-				return d.expects(f, to)
-			}
-		}
-	case wire.ProtoTCP:
-		to = d.tcpAll
+func (d *Dispatcher) transport(f *wire.Frame, r *Route) (to mask, met *Expectation) {
+	to = r.to
+	if f.Proto == wire.ProtoTCP {
 		if f.TCP.Flags&(wire.SYN|wire.ACK) == wire.SYN|wire.ACK {
 			to |= d.answers
 		}
-		if d.portsTCP.has(src) || d.portsTCP.has(dst) {
-			to |= d.tcp[src] | d.tcp[dst]
-			if p := &d.expectedPorts[1]; p[src]|p[dst] != 0 {
-				return d.expects(f, to)
-			}
-		}
-	default:
-		return d.other(f), nil
+	} else if mayBeRPC(f.Payload) {
+		to |= d.rpc
 	}
-	return to, nil
+	if r.version != d.version {
+		r.version = d.version
+		if r.expected = d.expectedAt(&f.Dst, f.DstPort, f.Proto); r.expected == nil {
+			r.expected = d.expectedAt(&f.Src, f.SrcPort, f.Proto)
+		}
+	}
+	e := r.expected
+	if e == nil {
+		return to, nil
+	}
+	if e.Until < f.Time { // perhaps of the destination, and the source has one too
+		if e = d.expectedAt(&f.Src, f.SrcPort, f.Proto); e == nil || e.Until < f.Time {
+			return to, nil
+		}
+	}
+	return to | e.to, &e.Expectation
 }
 
 // mayBeRPC reports whether b, the payload of a datagram, begins as a message of
@@ -180,35 +207,17 @@ func mayBeRPC(b []byte) bool {
 	return w == 2 || w>>1 == 1<<31
 }
 
-// expects adds who expects f, by its destination or else by its source.
-func (d *Dispatcher) expects(f *wire.Frame, to mask) (mask, *Expectation) {
-	e := d.expectedAt(&f.Dst, f.DstPort, f.Proto)
-	if e == nil || e.Until < f.Time {
-		e = d.expectedAt(&f.Src, f.SrcPort, f.Proto)
-	}
-	if e == nil || e.Until < f.Time {
-		return to, nil
-	}
-	return to | e.to, &e.Expectation
-}
-
+// expectedAt is what is expected of an address and port, or nil. Most ports have
+// nothing.
 func (d *Dispatcher) expectedAt(a *wire.Addr, port uint16, proto uint8) *expectation {
-	i := 0
+	ports, i := &d.portsUDP, 0
 	if proto == wire.ProtoTCP {
-		i = 1
+		ports, i = &d.portsTCP, 1
 	}
-	if d.expectedPorts[i][port] == 0 {
+	if !ports.has(port) || d.expectedPorts[i][port] == 0 {
 		return nil
 	}
-	slot := &d.met[a[15]^a[14]*7^uint8(port)^uint8(port>>8)*13]
-	if e := *slot; e != nil && e.Port == port && e.Proto == proto && e.Addr == *a {
-		return e
-	}
-	e := d.expected.Get(portKey{*a, port, proto})
-	if e != nil {
-		*slot = e
-	}
-	return e
+	return d.expected.Get(portKey{*a, port, proto})
 }
 
 func (d *Dispatcher) other(f *wire.Frame) mask {
@@ -331,8 +340,8 @@ func (d *Dispatcher) expect(e Expectation) {
 	k := portKey{e.Addr, e.Port, e.Proto}
 	x := d.expected.Get(k)
 	if x == nil {
-		clear(d.met[:]) // Put moves entries
-		x = d.expected.Put(k)
+		x = d.expected.Put(k) // which moves and drops others
+		d.version++
 		d.ports(k)[k.port]++
 		if k.proto == wire.ProtoTCP {
 			d.portsTCP.add(k.port)

@@ -66,7 +66,7 @@ func New(opt Options) *Engine {
 		opt: opt, cat: opt.Catalog, site: opt.Site, dec: wire.NewDecoder(),
 		clock:  clock{back: t.ClockBack, forward: t.ClockForward},
 		copies: track.NewCopies(t.Duplicate), nodes: boot.New(cfg),
-		services: newServices(opt.Catalog, opt.Site, opt.Phase, opt.Platform),
+		talks: newTalks(), services: newServices(opt.Catalog, opt.Site, opt.Phase, opt.Platform),
 	}
 	e.quality = newQuality(opt.Site, opt.Catalog)
 	e.verdicts = newJudgement(e.nodes, &e.clock)
@@ -141,10 +141,10 @@ func (e *Engine) Packet(p *capture.Packet) {
 	if !known {
 		e.meet(t, f)
 	}
-	svc, toServer := t.service, t.toServer
+	svc, toServer := t.what.service, t.what.toServer
 	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
-	f.Copy = t.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f)
-	if t.follow {
+	f.Copy = t.what.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f)
+	if t.what.follow {
 		if x := e.dispatch.Routed(f, &t.route); x != nil {
 			svc, toServer = e.services.expected(f, x)
 		}
@@ -153,15 +153,15 @@ func (e *Engine) Packet(p *capture.Packet) {
 		}
 	}
 	e.services.add(f, svc, toServer)
-	e.quality.frame(f, &t.sight, svc, toServer)
+	e.quality.frame(f, t.segment, t.what.unicast, svc, toServer)
 }
 
 // meet decides what the headers of f decide.
 func (e *Engine) meet(t *talk, f *wire.Frame) {
-	t.begin(f)
-	t.service, t.toServer, t.follow = e.services.of(f)
+	w := &t.what
+	w.service, w.toServer, w.follow = e.services.of(f)
 	t.route = e.dispatch.Route(f)
-	t.sight = e.quality.meet(f)
+	t.segment, w.unicast = e.quality.meet(f)
 }
 
 // expireNodes lets the deadlines of trackers and nodes pass in their order.

@@ -112,34 +112,28 @@ func newQuality(s *site.Site, c *catalog.Catalog) *quality {
 	return q
 }
 
-// A sight is what the headers of a frame decide here.
-type sight struct {
-	segment *segmentSeen
-	unicast bool // to one machine
-}
-
-// meet reads the headers of a frame: it need not be called again for the same.
-func (q *quality) meet(f *wire.Frame) sight {
-	x := sight{segment: q.segment(segment{f.Iface, f.VLAN()}), unicast: !f.DstMAC.IsGroup() && !f.Dst.IsMulticast()}
+// meet reads the headers of a frame, which need not be read again when others
+// have the same: its segment, and whether it goes to one machine.
+func (q *quality) meet(f *wire.Frame) (s *segmentSeen, unicast bool) {
+	s, unicast = q.segment(segment{f.Iface, f.VLAN()}), !f.DstMAC.IsGroup() && !f.Dst.IsMulticast()
 	if f.ARP.Op != 0 {
 		q.hosts.saw(&f.SrcMAC, &f.ARP.Sender)
 	} else {
 		q.hosts.saw(&f.SrcMAC, &f.Src)
 	}
-	if x.unicast && f.HasDstMAC {
-		x.segment.between(f.SrcMAC, f.DstMAC)
+	if unicast && f.HasDstMAC {
+		s.between(f.SrcMAC, f.DstMAC)
 	}
-	return x
+	return s, unicast
 }
 
-// frame reads one frame, of which x was met. svc is its service and toServer its
-// direction, as counted.
-func (q *quality) frame(f *wire.Frame, x *sight, svc catalog.Index, toServer bool) {
+// frame reads one frame whose headers were met. svc is its service and toServer
+// its direction, as counted.
+func (q *quality) frame(f *wire.Frame, s *segmentSeen, unicast bool, svc catalog.Index, toServer bool) {
 	if q.packets == 0 {
 		q.begun = f.Time
 	}
 	q.packets++
-	s, unicast := x.segment, x.unicast
 	q.count(s, f, svc)
 	if unicast && f.HasDstMAC {
 		s.unicast++

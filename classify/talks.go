@@ -2,6 +2,8 @@ package classify
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
 
 	"github.com/pxescope/pxescope/classify/catalog"
 	"github.com/pxescope/pxescope/classify/track"
@@ -10,34 +12,38 @@ import (
 
 // talks remembers what the headers of a packet decide, for both directions of
 // the conversations met last: most packets have the headers of one before, and
-// need one comparison instead of some ten look-ups. Forgetting one costs time
-// and changes no result.
+// need one look-up instead of some ten. Forgetting one costs time and changes no
+// result.
 type talks struct {
-	slots [talkSlots]talk
+	seed  [2]uint64
+	slots []talk
 	once  talk // of frames that are not remembered
 }
 
-// talkSlots is how many directions are remembered, two slots a conversation.
-const (
-	talkBits  = 12
-	talkSlots = 1 << talkBits
-)
+// talkBits is for how many directions there is room; those of one conversation
+// are neighbours.
+const talkBits = 13
 
-// A talk is one direction of a conversation.
+// A talk is one direction of a conversation. It is half of a cache line, so the
+// headers are compared by a hash of 64 bits, with a secret of this process: no
+// two of a capture have the same, unless by a chance that does not come.
 type talk struct {
-	src, dst         wire.Addr
-	srcMAC, dstMAC   wire.MAC
-	srcPort, dstPort uint16
-	vlan             uint16
-	proto            uint8 // 0: the slot is free
-	hasDstMAC        bool
-	iface            int32
+	headers uint64 // 0: the slot is free
+	route   track.Route
+	segment *segmentSeen
+	what    decided
+}
 
+// decided is what the headers decide but for who gets the frame.
+type decided struct {
 	service  catalog.Index
 	toServer bool
 	follow   bool // the trackers see it
-	route    track.Route
-	sight    sight
+	unicast  bool // to one machine
+}
+
+func newTalks() talks {
+	return talks{seed: [2]uint64{rand.Uint64(), rand.Uint64()}, slots: make([]talk, 1<<talkBits)}
 }
 
 // of is the talk of f. Unless it is known, the caller has to fill it.
@@ -45,31 +51,33 @@ func (v *talks) of(f *wire.Frame) (t *talk, known bool) {
 	// A fragment may lack its ports. DHCP's direction is in the message, and
 	// is rare.
 	if f.Hash == 0 || f.Fragment != wire.Whole || f.Stop != wire.StopNone || f.Proto == wire.ProtoUDP && (isDHCPPort(f.SrcPort) || isDHCPPort(f.DstPort)) {
-		v.once.proto = 0
 		return &v.once, false
 	}
-	t = &v.slots[f.Hash>>(65-talkBits)<<1|side(f)]
-	return t, t.is(f)
-}
-
-// side tells the directions of a conversation apart.
-func side(f *wire.Frame) uint64 {
-	a := binary.BigEndian.Uint32(f.Src[12:]) ^ uint32(f.SrcPort)<<8
-	b := binary.BigEndian.Uint32(f.Dst[12:]) ^ uint32(f.DstPort)<<8
-	if a > b {
-		return 1
+	from, to := binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16, binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16
+	h := fold(from^v.seed[0], to^v.seed[1])
+	if f.IPVersion == 6 {
+		h = fold(h^binary.LittleEndian.Uint64(f.Src[:]), binary.LittleEndian.Uint64(f.Dst[:])^v.seed[1])
 	}
-	return 0
-}
-
-func (t *talk) is(f *wire.Frame) bool {
-	return t.srcPort == f.SrcPort && t.dstPort == f.DstPort && t.src == f.Src && t.dst == f.Dst && t.proto == f.Proto &&
-		t.srcMAC == f.SrcMAC && t.dstMAC == f.DstMAC && t.hasDstMAC == f.HasDstMAC && t.iface == int32(f.Iface) && t.vlan == f.VLAN()
-}
-
-func (t *talk) begin(f *wire.Frame) {
-	*t = talk{
-		src: f.Src, dst: f.Dst, srcMAC: f.SrcMAC, dstMAC: f.DstMAC, srcPort: f.SrcPort, dstPort: f.DstPort,
-		vlan: f.VLAN(), proto: f.Proto, hasDstMAC: f.HasDstMAC, iface: int32(f.Iface),
+	h = fold(h^uint64(f.VLAN())<<48^mac(&f.SrcMAC), mac(&f.DstMAC)^uint64(f.Proto)<<48^v.seed[0])
+	h = fold(h^uint64(f.Iface), v.seed[1]) | 1
+	at := f.Hash >> (64 - talkBits) &^ 1
+	if from > to {
+		at |= 1
 	}
+	t = &v.slots[at&(1<<talkBits-1)]
+	if t.headers == h {
+		return t, true
+	}
+	t.headers = h
+	return t, false
+}
+
+func mac(m *wire.MAC) uint64 {
+	return uint64(binary.LittleEndian.Uint32(m[:])) | uint64(binary.LittleEndian.Uint16(m[4:]))<<32
+}
+
+// fold multiplies to 128 bits and adds both halves without carry.
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
 }

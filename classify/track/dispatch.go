@@ -113,9 +113,9 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 // A Route is what the headers of a frame decide: who gets it and all others with
 // the same addresses and ports.
 type Route struct {
-	to       mask
-	version  uint32       // for which expected was looked up
 	expected *expectation // of the destination, or else of the source, or nil
+	version  uint32       // for which expected was looked up
+	to       mask
 }
 
 // Route finds the way of f by its headers.

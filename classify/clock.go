@@ -39,6 +39,16 @@ const (
 
 // set reads the time of a packet.
 func (c *clock) set(p *capture.Packet) capture.Time {
+	// Nearly always: a little later than the one before, by a clock that never
+	// stepped.
+	if at := p.Time; c.shift == 0 && at >= c.raw && at >= c.now && at <= endOfTime && at.Sub(c.raw) <= c.forward && c.started {
+		c.raw, c.now = at, at
+		return at
+	}
+	return c.step(p)
+}
+
+func (c *clock) step(p *capture.Packet) capture.Time {
 	at := min(max(p.Time, 0), endOfTime)
 	if !c.started {
 		c.started = true

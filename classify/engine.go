@@ -129,9 +129,14 @@ func (e *Engine) Packet(p *capture.Packet) {
 		e.dispatch.Tick(now)
 		return
 	}
-	e.packets++
 	f := &e.frame
 	e.dec.Decode(p, f)
+	e.judge(f, now)
+}
+
+// judge analyzes a decoded frame.
+func (e *Engine) judge(f *wire.Frame, now capture.Time) {
+	e.packets++
 	f.Time = now
 	if f.Stop != wire.StopNone {
 		e.undecoded[f.Stop]++
@@ -141,10 +146,10 @@ func (e *Engine) Packet(p *capture.Packet) {
 	if !known {
 		e.meet(t, f)
 	}
-	svc, toServer := t.what.service, t.what.toServer
+	svc, toServer := t.service, t.toServer
 	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
-	f.Copy = t.what.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f)
-	if t.what.follow {
+	f.Copy = t.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f)
+	if t.follow {
 		if x := e.dispatch.Routed(f, &t.route); x != nil {
 			svc, toServer = e.services.expected(f, x)
 		}
@@ -153,15 +158,16 @@ func (e *Engine) Packet(p *capture.Packet) {
 		}
 	}
 	e.services.add(f, svc, toServer)
-	e.quality.frame(f, t.segment, t.what.unicast, svc, toServer)
+	e.quality.frame(f, e.quality.byNumber[t.segment], t.headers, svc, toServer)
 }
 
 // meet decides what the headers of f decide.
 func (e *Engine) meet(t *talk, f *wire.Frame) {
-	w := &t.what
-	w.service, w.toServer, w.follow = e.services.of(f)
+	t.service, t.toServer, t.follow = e.services.of(f)
 	t.route = e.dispatch.Route(f)
-	t.segment, w.unicast = e.quality.meet(f)
+	var s *segmentSeen
+	s, t.headers = e.quality.meet(f)
+	t.segment = s.number
 }
 
 // expireNodes lets the deadlines of trackers and nodes pass in their order.

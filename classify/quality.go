@@ -18,6 +18,7 @@ type quality struct {
 	due [catalog.MaxServices + 1]bool // services whose every request is answered
 
 	segments map[segment]*segmentSeen
+	byNumber []*segmentSeen // the first one is overflow
 	recent   [recentSegments]recentSegment
 	overflow segmentSeen // of the segments beyond maxSegments
 	hosts    hosts
@@ -47,6 +48,7 @@ type segment struct {
 // segmentSeen counts the frames of one segment.
 type segmentSeen struct {
 	key            segment
+	number         uint16 // in byNumber
 	packets        uint64
 	requests       uint64 // unicast, to a server that answers every request
 	broadcast      uint64 // requests to everybody
@@ -106,36 +108,69 @@ func newQuality(s *site.Site, c *catalog.Catalog) *quality {
 		t: &s.Thresholds, cat: c, segments: make(map[segment]*segmentSeen), hosts: newHosts(),
 		blind: make(map[direction]*blindness), local: make(map[wire.MAC]bool),
 	}
+	q.byNumber = []*segmentSeen{&q.overflow}
 	for _, v := range c.Services() {
 		q.due[v.Index] = v.Answer == catalog.Answered
 	}
 	return q
 }
 
+// headers are what the headers of a frame say here, as flags.
+type headers uint8
+
+const (
+	toOne      headers = 1 << iota // to one machine
+	toSeveral                      // to an address that stands for several
+	alike                          // two sides that look alike: NTP, syslog, a host with itself
+	onBootPort                     // of DHCP or TFTP
+	onDHCPPort
+)
+
 // meet reads the headers of a frame, which need not be read again when others
-// have the same: its segment, and whether it goes to one machine.
-func (q *quality) meet(f *wire.Frame) (s *segmentSeen, unicast bool) {
-	s, unicast = q.segment(segment{f.Iface, f.VLAN()}), !f.DstMAC.IsGroup() && !f.Dst.IsMulticast()
+// have the same, and finds its segment.
+func (q *quality) meet(f *wire.Frame) (s *segmentSeen, h headers) {
+	s = q.segment(segment{f.Iface, f.VLAN()})
+	if !f.DstMAC.IsGroup() && !f.Dst.IsMulticast() {
+		h |= toOne
+	}
+	if h&toOne == 0 || isBroadcast(f.Dst) {
+		h |= toSeveral
+	}
+	if f.SrcPort == f.DstPort && f.SrcPort != 0 || f.Src == f.Dst {
+		h |= alike
+	}
+	if p := min(f.SrcPort, f.DstPort); p >= 67 && p <= 69 || f.SrcPort == 4011 || f.DstPort == 4011 {
+		h |= onBootPort
+		if p != 69 {
+			h |= onDHCPPort
+		}
+	}
 	if f.ARP.Op != 0 {
 		q.hosts.saw(&f.SrcMAC, &f.ARP.Sender)
 	} else {
 		q.hosts.saw(&f.SrcMAC, &f.Src)
 	}
-	if unicast && f.HasDstMAC {
+	if h&toOne != 0 && f.HasDstMAC {
 		s.between(f.SrcMAC, f.DstMAC)
 	}
-	return s, unicast
+	return s, h
 }
 
 // frame reads one frame whose headers were met. svc is its service and toServer
 // its direction, as counted.
-func (q *quality) frame(f *wire.Frame, s *segmentSeen, unicast bool, svc catalog.Index, toServer bool) {
+func (q *quality) frame(f *wire.Frame, s *segmentSeen, h headers, svc catalog.Index, toServer bool) {
 	if q.packets == 0 {
 		q.begun = f.Time
 	}
 	q.packets++
 	q.count(s, f, svc)
-	if unicast && f.HasDstMAC {
+	if h&onBootPort != 0 {
+		s.bootPorts++
+		if h&onDHCPPort != 0 {
+			s.dhcp++
+		}
+	}
+	if h&toOne != 0 && f.HasDstMAC {
 		s.unicast++
 	}
 	switch {
@@ -154,14 +189,13 @@ func (q *quality) frame(f *wire.Frame, s *segmentSeen, unicast bool, svc catalog
 		q.datagram(f, svc, toServer)
 	}
 	switch {
-	case svc == catalog.None || f.SrcPort == f.DstPort && f.SrcPort != 0 || f.Src == f.Dst:
-		// Nothing, or two sides that look alike: NTP, syslog, a host with itself.
+	case svc == catalog.None || h&alike != 0:
 	case !toServer:
 		s.replies++
-		if unicast {
+		if h&toOne != 0 {
 			s.unicastReplies++
 		}
-	case !unicast || isBroadcast(f.Dst):
+	case h&toSeveral != 0:
 		s.broadcast++
 	case q.due[svc]:
 		s.requests++
@@ -189,12 +223,6 @@ func (q *quality) count(s *segmentSeen, f *wire.Frame, svc catalog.Index) {
 		s.oversize++
 		q.tooLong(f)
 	}
-	if p := min(f.SrcPort, f.DstPort); p >= 67 && p <= 69 || f.SrcPort == 4011 || f.DstPort == 4011 {
-		s.bootPorts++
-		if p != 69 {
-			s.dhcp++
-		}
-	}
 }
 
 func (q *quality) tooLong(f *wire.Frame) {
@@ -218,8 +246,9 @@ func (q *quality) segment(k segment) *segmentSeen {
 		if len(q.segments) >= maxSegments {
 			return &q.overflow
 		}
-		s = &segmentSeen{key: k}
+		s = &segmentSeen{key: k, number: uint16(len(q.byNumber))}
 		q.segments[k] = s
+		q.byNumber = append(q.byNumber, s)
 	}
 	*r = recentSegment{k, s}
 	return s

@@ -26,8 +26,8 @@ func qualityFrames(t testing.TB, c *synth.Capture) (frames []wire.Frame, svcs []
 
 // met is frame for a frame whose headers are new.
 func (q *quality) met(f *wire.Frame, svc catalog.Index, toServer bool) {
-	s, unicast := q.meet(f)
-	q.frame(f, s, unicast, svc, toServer)
+	s, h := q.meet(f)
+	q.frame(f, s, h, svc, toServer)
 }
 
 func BenchmarkQualityFrame(b *testing.B) {

@@ -28,18 +28,13 @@ const talkBits = 13
 // headers are compared by a hash of 64 bits, with a secret of this process: no
 // two of a capture have the same, unless by a chance that does not come.
 type talk struct {
-	headers uint64 // 0: the slot is free
-	route   track.Route
-	segment *segmentSeen
-	what    decided
-}
-
-// decided is what the headers decide but for who gets the frame.
-type decided struct {
+	hash     uint64 // of the headers; 0: the slot is free
+	route    track.Route
 	service  catalog.Index
 	toServer bool
 	follow   bool // the trackers see it
-	unicast  bool // to one machine
+	headers  headers
+	segment  uint16
 }
 
 func newTalks() talks {
@@ -54,7 +49,7 @@ func (v *talks) of(f *wire.Frame) (t *talk, known bool) {
 		return &v.once, false
 	}
 	from, to := binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16, binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16
-	h := fold(from^v.seed[0], to^v.seed[1])
+	h := fold(from^v.seed[0], f.Hash^v.seed[1]) // with from, Hash stands for to, but for half of IPv6
 	if f.IPVersion == 6 {
 		h = fold(h^binary.LittleEndian.Uint64(f.Src[:]), binary.LittleEndian.Uint64(f.Dst[:])^v.seed[1])
 	}
@@ -65,10 +60,10 @@ func (v *talks) of(f *wire.Frame) (t *talk, known bool) {
 		at |= 1
 	}
 	t = &v.slots[at&(1<<talkBits-1)]
-	if t.headers == h {
+	if t.hash == h {
 		return t, true
 	}
-	t.headers = h
+	t.hash = h
 	return t, false
 }
 

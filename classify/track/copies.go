@@ -68,25 +68,50 @@ func (c *Copies) Seen(f *wire.Frame) bool {
 	h := fingerprint(f)
 	no := h >> 32 % copySets
 	set := &c.sets[no]
-	oldest := 0
-	for i, x := range set.hash {
-		if x != h {
-			if x == 0 || set.at[i] < set.at[oldest] && set.hash[oldest] != 0 {
-				oldest = i
-			}
-			continue
+	i := set.find(h)
+	if i >= 0 {
+		if d := f.Time.Sub(set.at[i]); d <= c.window && d >= -c.window {
+			c.copies++
+			c.kinds[c.marks[no][i].kind(f)]++
+			return true
 		}
-		if d := f.Time.Sub(set.at[i]); d > c.window || d < -c.window {
-			oldest = i // the same again, but a retry
-			break
-		}
-		c.copies++
-		c.kinds[c.marks[no][i].kind(f)]++
-		return true
+		// The same again, but a retry.
+	} else {
+		i = set.oldest()
 	}
-	set.hash[oldest], set.at[oldest] = h, f.Time
-	c.marks[no][oldest] = copyMark{mac: foldMAC(f.SrcMAC), vlan: f.VLAN(), ttl: f.TTL}
+	set.hash[i], set.at[i] = h, f.Time
+	c.marks[no][i] = copyMark{mac: foldMAC(f.SrcMAC), vlan: f.VLAN(), ttl: f.TTL}
 	return false
+}
+
+// find is where h is in the set, or -1.
+func (s *copySet) find(h uint64) int {
+	switch h {
+	case s.hash[0]:
+		return 0
+	case s.hash[1]:
+		return 1
+	case s.hash[2]:
+		return 2
+	case s.hash[3]:
+		return 3
+	}
+	return -1
+}
+
+// oldest is the place that a new hash takes; a free one has the time 0.
+func (s *copySet) oldest() int {
+	i, at := 0, s.at[0]
+	if s.at[1] < at {
+		i, at = 1, s.at[1]
+	}
+	if s.at[2] < at {
+		i, at = 2, s.at[2]
+	}
+	if s.at[3] < at {
+		i = 3
+	}
+	return i
 }
 
 func (m *copyMark) kind(f *wire.Frame) CopyKind {
@@ -116,7 +141,7 @@ func isDHCP(port uint16) bool { return port == 67 || port == 68 || port == 4011 
 // the window.
 func fingerprint(f *wire.Frame) uint64 {
 	h := fold(binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16^uint64(f.IPID), binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16^k0)
-	h ^= fold(binary.LittleEndian.Uint64(f.Src[:8])^uint64(f.FragOffset)<<16^uint64(f.Proto)<<8^uint64(f.Fragment)^k1, binary.LittleEndian.Uint64(f.Dst[:8])^uint64(f.PayloadLen)^h)
+	h ^= fold(binary.LittleEndian.Uint64(f.Src[:8])^uint64(f.FragOffset)<<16^uint64(f.Proto)<<8^uint64(f.Fragment)^k1, binary.LittleEndian.Uint64(f.Dst[:8])^uint64(f.PayloadLen)^k0)
 	switch {
 	case f.Proto == wire.ProtoUDP && f.IPVersion != 0:
 	case f.IPVersion == 0: // no addresses above: ARP, and what is below IP
@@ -129,12 +154,6 @@ func fingerprint(f *wire.Frame) uint64 {
 		h = fold(h^(uint64(f.ICMP.Type)<<40|uint64(f.ICMP.Code)<<32|uint64(f.ICMP.Rest)), k1)
 	}
 	p := f.Payload
-	head := 64
-	if f.Proto == wire.ProtoUDP && (isDHCP(f.SrcPort) || isDHCP(f.DstPort)) {
-		// OFFER and ACK of one exchange may differ in a single byte behind 240
-		// others, and ISC dhcpd and Kea send both with IP id 0.
-		head = 576
-	}
 	if len(p) < 8 {
 		var last uint64
 		for _, b := range p {
@@ -143,9 +162,18 @@ func fingerprint(f *wire.Frame) uint64 {
 		return fold(h^last, k0^uint64(len(p))) | 1
 	}
 	tail := binary.LittleEndian.Uint64(p[len(p)-8:])
-	p = p[:min(len(p), head)]
+	if f.Proto == wire.ProtoUDP && (isDHCP(f.SrcPort) || isDHCP(f.DstPort)) {
+		// OFFER and ACK of one exchange may differ in a single byte behind 240
+		// others, and ISC dhcpd and Kea send both with IP id 0.
+		p = p[:min(len(p), 576)]
+	} else {
+		p = p[:min(len(p), 64)]
+	}
+	// Steps that do not wait for each other, told apart by their place.
+	place := h
 	for ; len(p) >= 16; p = p[16:] {
-		h = fold(h^binary.LittleEndian.Uint64(p), binary.LittleEndian.Uint64(p[8:])^k1)
+		place += k1
+		h ^= fold(binary.LittleEndian.Uint64(p)^place, binary.LittleEndian.Uint64(p[8:])^k1)
 	}
 	if len(p) >= 8 {
 		h ^= binary.LittleEndian.Uint64(p) * k0

@@ -9,7 +9,7 @@ import (
 
 // flows is a small direct-mapped table of conversations, TCP's above all: what
 // one side acknowledges shows what the capture missed. A conversation that
-// another one pushes out is met again as a new one.
+// another one pushes out is met again without what was known of it.
 type flows struct {
 	slots [flowSlots]flowSeen
 }
@@ -40,7 +40,8 @@ const (
 const risesProve = 3
 
 // flowOf finds the slot of a flow, the same for both directions, and the side
-// that f is from. fresh says that the conversation is met for the first time.
+// that f is from. fresh says that the conversation is met for the first time for
+// certain: no other one stood in its place.
 func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, side int, fresh bool) {
 	a, b := binary.LittleEndian.Uint64(f.Src[8:]), binary.LittleEndian.Uint64(f.Dst[8:])
 	h := f.Hash | 1
@@ -49,8 +50,9 @@ func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, side int, fresh bool) {
 	}
 	x = &q.flows.slots[h>>40&(flowSlots-1)]
 	if x.tag != h {
+		fresh = x.tag == 0
 		*x = flowSeen{tag: h}
-		return x, side, true
+		return x, side, fresh
 	}
 	return x, side, false
 }

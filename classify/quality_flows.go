@@ -11,7 +11,8 @@ import (
 // one side acknowledges shows what the capture missed. A conversation that
 // another one pushes out is met again without what was known of it.
 type flows struct {
-	slots [flowSlots]flowSeen
+	slots   [flowSlots]flowSeen
+	crowded bool // one pushed out another
 }
 
 const flowSlots = 1024
@@ -51,6 +52,7 @@ func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, side int, fresh bool) {
 	x = &q.flows.slots[h>>40&(flowSlots-1)]
 	if x.tag != h {
 		fresh = x.tag == 0
+		q.flows.crowded = q.flows.crowded || !fresh
 		*x = flowSeen{tag: h}
 		return x, side, fresh
 	}

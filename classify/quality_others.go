@@ -20,7 +20,11 @@ func (q *quality) others(c *clock, copies *track.Copies, open int, evicted map[s
 		cooked += s.cooked
 	}
 	if q.midFlow > 0 {
-		add("mid-flow", "note", "%s running already when the capture began; what came before is unknown, not missing", finding.Count(q.midFlow, "conversation was", "conversations were"))
+		least := ""
+		if q.flows.crowded {
+			least = "at least "
+		}
+		add("mid-flow", "note", "%s%s running already when the capture began; what came before is unknown, not missing", least, finding.Count(q.midFlow, "conversation was", "conversations were"))
 	}
 	if open > 0 {
 		add("ends-early", "note", "%s still within the grace of an answer when the capture ended: open, not unanswered", finding.Count(open, "exchange was", "exchanges were"))

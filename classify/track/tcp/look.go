@@ -109,7 +109,7 @@ func (t *tracker) established(x *stream, f *wire.Frame, out *track.Out) {
 		return
 	}
 	x.halfOpen = false
-	k, s := t.known(x.flow())
+	k, s := t.known(t.streams.flow(x))
 	if s == nil {
 		return
 	}

@@ -19,8 +19,9 @@ type Table[K comparable, V any] struct {
 	index   []place // open addressing, linear probing, at most half full
 	hash    func(seed uint64, k K) uint64
 	seed    uint64
-	slots   []slot[K, V]
-	last    int32 // the slot that Get, Put or At returned last, or none
+	slots   []*[chunk]slot[K, V] // in chunks, so that entries stay where they are
+	used    int32                // slots that were ever in use
+	last    int32                // the slot that Get, Put or At returned last, or none
 	free    []int32
 	oldest  int32 // insertion order, doubly linked
 	newest  int32
@@ -55,6 +56,9 @@ type due struct {
 }
 
 const none = -1
+
+// chunk is how many slots are allocated at a time.
+const chunk = 16
 
 // NewTable makes a Table of at most limit entries. onEvict, if not nil, is
 // told of each entry that a full table drops, before it goes.
@@ -99,7 +103,8 @@ func (t *Table[K, V]) Len() int { return t.n }
 // Evicted is how many entries a full table dropped.
 func (t *Table[K, V]) Evicted() uint64 { return t.evicted }
 
-// Get returns the entry of k, or nil. The pointer is valid until the next Put.
+// Get returns the entry of k, or nil. The pointer is valid as long as the
+// entry is in the table.
 func (t *Table[K, V]) Get(k K) *V {
 	if t.n == 0 {
 		return nil
@@ -109,7 +114,7 @@ func (t *Table[K, V]) Get(k K) *V {
 		return nil
 	}
 	t.last = p.slot()
-	return &t.slots[t.last].val
+	return &t.slot(t.last).val
 }
 
 // At returns the entry of k, a new one like Put's if there is none. The pointer
@@ -119,7 +124,7 @@ func (t *Table[K, V]) At(k K) *V {
 	if t.n > 0 {
 		if p := t.index[t.find(&k, low)]; p != 0 {
 			t.last = p.slot()
-			return &t.slots[t.last].val
+			return &t.slot(t.last).val
 		}
 	}
 	return t.insert(&k, low)
@@ -130,11 +135,13 @@ func (t *Table[K, V]) slotOf(k *K) int32 {
 	switch {
 	case t.n == 0:
 		return none
-	case t.last != none && t.slots[t.last].key == *k:
+	case t.last != none && t.slot(t.last).key == *k:
 		return t.last
 	}
 	return t.index[t.find(k, uint32(t.hash(t.seed, *k)))].slot()
 }
+
+func (t *Table[K, V]) slot(i int32) *slot[K, V] { return &t.slots[uint32(i)/chunk][uint32(i)%chunk] }
 
 // find is the place of k in the index, or the free one where it would go. There
 // is an index.
@@ -142,7 +149,7 @@ func (t *Table[K, V]) find(k *K, low uint32) int {
 	mask := len(t.index) - 1
 	for at := int(low) & mask; ; at = (at + 1) & mask {
 		p := t.index[at]
-		if p == 0 || uint32(p) == low && t.slots[p.slot()].key == *k {
+		if p == 0 || uint32(p) == low && t.slot(p.slot()).key == *k {
 			return at
 		}
 	}
@@ -197,11 +204,11 @@ func (t *Table[K, V]) Put(k K) *V {
 func (t *Table[K, V]) insert(k *K, low uint32) *V {
 	if t.n >= t.limit {
 		old := t.oldest
-		gen := t.slots[old].gen
+		gen := t.slot(old).gen
 		if t.onEvict != nil {
-			t.onEvict(t.slots[old].key, &t.slots[old].val)
+			t.onEvict(t.slot(old).key, &t.slot(old).val)
 		}
-		if t.slots[old].gen == gen { // onEvict did not delete it
+		if t.slot(old).gen == gen { // onEvict did not delete it
 			t.remove(t.placeOf(old))
 		}
 		t.evicted++
@@ -211,14 +218,16 @@ func (t *Table[K, V]) insert(k *K, low uint32) *V {
 		i = t.free[n-1]
 		t.free = t.free[:n-1]
 	} else {
-		t.slots = append(t.slots, slot[K, V]{})
-		i = int32(len(t.slots) - 1)
+		if i = t.used; i%chunk == 0 {
+			t.slots = append(t.slots, new([chunk]slot[K, V]))
+		}
+		t.used++
 	}
-	s := &t.slots[i]
+	s := t.slot(i)
 	s.key, s.low, s.deadline, s.queued = *k, low, Never, Never
 	s.prev, s.next = t.newest, none
 	if t.newest != none {
-		t.slots[t.newest].next = i
+		t.slot(t.newest).next = i
 	} else {
 		t.oldest = i
 	}
@@ -237,7 +246,7 @@ func (t *Table[K, V]) insert(k *K, low uint32) *V {
 // placeOf is where the index names a slot in use.
 func (t *Table[K, V]) placeOf(slot int32) int {
 	mask := len(t.index) - 1
-	at := int(t.slots[slot].low) & mask
+	at := int(t.slot(slot).low) & mask
 	for t.index[at].slot() != slot {
 		at = (at + 1) & mask
 	}
@@ -257,14 +266,14 @@ func (t *Table[K, V]) remove(at int) {
 	if i == t.last {
 		t.last = none
 	}
-	s := &t.slots[i]
+	s := t.slot(i)
 	if s.prev != none {
-		t.slots[s.prev].next = s.next
+		t.slot(s.prev).next = s.next
 	} else {
 		t.oldest = s.next
 	}
 	if s.next != none {
-		t.slots[s.next].prev = s.prev
+		t.slot(s.next).prev = s.prev
 	} else {
 		t.newest = s.prev
 	}
@@ -283,7 +292,7 @@ func (t *Table[K, V]) SetDeadline(k K, at capture.Time) {
 	if i == none {
 		return
 	}
-	s := &t.slots[i]
+	s := t.slot(i)
 	s.deadline = at
 	if at < s.queued {
 		s.queued = at
@@ -303,7 +312,7 @@ func (t *Table[K, V]) Expire(now capture.Time, expired func(k K, v *V, deadline 
 	for len(t.due) > 0 && t.due[0].at <= now {
 		d := t.due[0]
 		t.pop()
-		s := &t.slots[d.slot]
+		s := t.slot(d.slot)
 		if s.gen != d.gen || s.queued != d.at {
 			continue // deleted, or queued again earlier
 		}
@@ -324,7 +333,7 @@ func (t *Table[K, V]) Expire(now capture.Time, expired func(k K, v *V, deadline 
 // Each calls f for every entry, oldest first. f may delete the entry it got.
 func (t *Table[K, V]) Each(f func(k K, v *V, deadline capture.Time)) {
 	for i := t.oldest; i != none; {
-		s := &t.slots[i]
+		s := t.slot(i)
 		next := s.next
 		f(s.key, &s.val, s.deadline)
 		i = next
@@ -351,7 +360,7 @@ func (t *Table[K, V]) push(d due) {
 func (t *Table[K, V]) compact() {
 	live := t.due[:0]
 	for _, d := range t.due {
-		if s := &t.slots[d.slot]; s.gen == d.gen && s.queued == d.at {
+		if s := t.slot(d.slot); s.gen == d.gen && s.queued == d.at {
 			live = append(live, d)
 		}
 	}

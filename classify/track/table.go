@@ -103,8 +103,8 @@ func (t *Table[K, V]) Len() int { return t.n }
 // Evicted is how many entries a full table dropped.
 func (t *Table[K, V]) Evicted() uint64 { return t.evicted }
 
-// Get returns the entry of k, or nil. The pointer is valid as long as the
-// entry is in the table.
+// Get returns the entry of k, or nil. The pointer is valid as long as the entry
+// is in the table; when it goes it becomes zero, and then another key's.
 func (t *Table[K, V]) Get(k K) *V {
 	if t.n == 0 {
 		return nil
@@ -117,8 +117,7 @@ func (t *Table[K, V]) Get(k K) *V {
 	return &t.slot(t.last).val
 }
 
-// At returns the entry of k, a new one like Put's if there is none. The pointer
-// is valid until the next Put or At.
+// At returns the entry of k, a new one like Put's if there is none.
 func (t *Table[K, V]) At(k K) *V {
 	low := uint32(t.hash(t.seed, k))
 	if t.n > 0 {
@@ -189,7 +188,7 @@ func (t *Table[K, V]) vacate(at int) {
 }
 
 // Put returns a zero entry for k, in place of one that was there. It has no
-// deadline. The pointer is valid until the next Put or At.
+// deadline.
 func (t *Table[K, V]) Put(k K) *V {
 	low := uint32(t.hash(t.seed, k))
 	if t.n > 0 {

@@ -1,9 +1,13 @@
 package track
 
 import (
+	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/wire"
 )
 
 // A Table is a bounded map with deadlines. When it is full the oldest entry is
@@ -13,8 +17,11 @@ type Table[K comparable, V any] struct {
 	limit   int
 	n       int
 	index   []place // open addressing, linear probing, at most half full
-	seed    maphash.Seed
-	slots   []slot[K, V]
+	hash    func(seed uint64, k K) uint64
+	seed    uint64
+	slots   []*[chunk]slot[K, V] // in chunks, so that entries stay where they are
+	used    int32                // slots that were ever in use
+	last    int32                // the slot that Get, Put or At returned last, or none
 	free    []int32
 	oldest  int32 // insertion order, doubly linked
 	newest  int32
@@ -24,14 +31,15 @@ type Table[K comparable, V any] struct {
 	onEvict func(K, *V)
 }
 
+// What the table itself reads of a slot is in one piece: values may be large.
 type slot[K comparable, V any] struct {
 	key        K
-	val        V
-	deadline   capture.Time
-	queued     capture.Time // the deadline under which the slot stands in due, or Never
 	prev, next int32
 	gen        uint32 // tells a slot used again from the one a heap entry meant
 	low        uint32 // part of the key's hash, as in the index
+	deadline   capture.Time
+	queued     capture.Time // the deadline under which the slot stands in due, or Never
+	val        V
 }
 
 // A place of the index names a slot: the upper half is the slot's number + 1,
@@ -49,10 +57,44 @@ type due struct {
 
 const none = -1
 
+// chunk is how many slots are allocated at a time.
+const chunk = 16
+
 // NewTable makes a Table of at most limit entries. onEvict, if not nil, is
 // told of each entry that a full table drops, before it goes.
 func NewTable[K comparable, V any](limit int, onEvict func(K, *V)) *Table[K, V] {
-	return &Table[K, V]{limit: limit, seed: maphash.MakeSeed(), oldest: none, newest: none, first: Never, onEvict: onEvict}
+	seed := maphash.MakeSeed()
+	return NewHashed(limit, func(_ uint64, k K) uint64 { return maphash.Comparable(seed, k) }, onEvict)
+}
+
+// NewHashed is NewTable with a hash for the keys, for tables that many packets
+// look into: for a key of several fields Go's own takes five times as long as
+// Mix. The seed is the table's own, drawn anew in each run, so that nobody can
+// choose keys that meet in one place.
+func NewHashed[K comparable, V any](limit int, hash func(seed uint64, k K) uint64, onEvict func(K, *V)) *Table[K, V] {
+	return &Table[K, V]{
+		limit: limit, hash: hash, seed: rand.Uint64(), last: none, oldest: none, newest: none, first: Never, onEvict: onEvict,
+	}
+}
+
+// Mix adds two words to a hash. Both factors depend on what was mixed before,
+// and so on the seed: a fixed one would let words be chosen that cancel out.
+func Mix(h, a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^h, b^bits.RotateLeft64(h, 32)^0x9e3779b97f4a7c15)
+	return hi ^ lo
+}
+
+// MixAddr adds an address to a hash.
+func MixAddr(h uint64, a *wire.Addr) uint64 {
+	return Mix(h, binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:]))
+}
+
+// HashAddr is a hash for NewHashed.
+func HashAddr(seed uint64, a wire.Addr) uint64 { return MixAddr(seed, &a) }
+
+// HashFlow is a hash for NewHashed.
+func HashFlow(seed uint64, f wire.Flow) uint64 {
+	return Mix(MixAddr(MixAddr(seed, &f.Src), &f.Dst), uint64(f.SrcPort)<<16|uint64(f.DstPort), uint64(f.Proto))
 }
 
 // Len is the number of entries.
@@ -61,19 +103,44 @@ func (t *Table[K, V]) Len() int { return t.n }
 // Evicted is how many entries a full table dropped.
 func (t *Table[K, V]) Evicted() uint64 { return t.evicted }
 
-// Get returns the entry of k, or nil. The pointer is valid until the next Put.
+// Get returns the entry of k, or nil. The pointer is valid as long as the entry
+// is in the table; when it goes it becomes zero, and then another key's.
 func (t *Table[K, V]) Get(k K) *V {
 	if t.n == 0 {
 		return nil
 	}
-	if p := t.index[t.find(&k, t.hash(&k))]; p != 0 {
-		return &t.slots[p.slot()].val
+	p := t.index[t.find(&k, uint32(t.hash(t.seed, k)))]
+	if p == 0 {
+		return nil
 	}
-	return nil
+	t.last = p.slot()
+	return &t.slot(t.last).val
 }
 
-// hash is the part of k's hash that the index holds.
-func (t *Table[K, V]) hash(k *K) uint32 { return uint32(maphash.Comparable(t.seed, *k)) }
+// At returns the entry of k, a new one like Put's if there is none.
+func (t *Table[K, V]) At(k K) *V {
+	low := uint32(t.hash(t.seed, k))
+	if t.n > 0 {
+		if p := t.index[t.find(&k, low)]; p != 0 {
+			t.last = p.slot()
+			return &t.slot(t.last).val
+		}
+	}
+	return t.insert(&k, low)
+}
+
+// slotOf is the slot of k, or none. Mostly it is of the entry returned last.
+func (t *Table[K, V]) slotOf(k *K) int32 {
+	switch {
+	case t.n == 0:
+		return none
+	case t.last != none && t.slot(t.last).key == *k:
+		return t.last
+	}
+	return t.index[t.find(k, uint32(t.hash(t.seed, *k)))].slot()
+}
+
+func (t *Table[K, V]) slot(i int32) *slot[K, V] { return &t.slots[uint32(i)/chunk][uint32(i)%chunk] }
 
 // find is the place of k in the index, or the free one where it would go. There
 // is an index.
@@ -81,7 +148,7 @@ func (t *Table[K, V]) find(k *K, low uint32) int {
 	mask := len(t.index) - 1
 	for at := int(low) & mask; ; at = (at + 1) & mask {
 		p := t.index[at]
-		if p == 0 || uint32(p) == low && t.slots[p.slot()].key == *k {
+		if p == 0 || uint32(p) == low && t.slot(p.slot()).key == *k {
 			return at
 		}
 	}
@@ -121,21 +188,26 @@ func (t *Table[K, V]) vacate(at int) {
 }
 
 // Put returns a zero entry for k, in place of one that was there. It has no
-// deadline. The pointer is valid until the next Put.
+// deadline.
 func (t *Table[K, V]) Put(k K) *V {
-	low := t.hash(&k)
+	low := uint32(t.hash(t.seed, k))
 	if t.n > 0 {
 		if at := t.find(&k, low); t.index[at] != 0 {
 			t.remove(at)
 		}
 	}
+	return t.insert(&k, low)
+}
+
+// insert makes an entry for k, which has none.
+func (t *Table[K, V]) insert(k *K, low uint32) *V {
 	if t.n >= t.limit {
 		old := t.oldest
-		gen := t.slots[old].gen
+		gen := t.slot(old).gen
 		if t.onEvict != nil {
-			t.onEvict(t.slots[old].key, &t.slots[old].val)
+			t.onEvict(t.slot(old).key, &t.slot(old).val)
 		}
-		if t.slots[old].gen == gen { // onEvict did not delete it
+		if t.slot(old).gen == gen { // onEvict did not delete it
 			t.remove(t.placeOf(old))
 		}
 		t.evicted++
@@ -145,20 +217,27 @@ func (t *Table[K, V]) Put(k K) *V {
 		i = t.free[n-1]
 		t.free = t.free[:n-1]
 	} else {
-		t.slots = append(t.slots, slot[K, V]{})
-		i = int32(len(t.slots) - 1)
+		if i = t.used; i%chunk == 0 {
+			t.slots = append(t.slots, new([chunk]slot[K, V]))
+		}
+		t.used++
 	}
-	s := &t.slots[i]
-	s.key, s.low, s.deadline, s.queued = k, low, Never, Never
+	s := t.slot(i)
+	s.key, s.low, s.deadline, s.queued = *k, low, Never, Never
 	s.prev, s.next = t.newest, none
 	if t.newest != none {
-		t.slots[t.newest].next = i
+		t.slot(t.newest).next = i
 	} else {
 		t.oldest = i
 	}
-	t.newest = i
+	t.newest, t.last = i, i
 	t.grow()
-	t.index[t.find(&k, low)] = place(i+1)<<32 | place(low)
+	mask := len(t.index) - 1
+	at := int(low) & mask
+	for t.index[at] != 0 {
+		at = (at + 1) & mask
+	}
+	t.index[at] = place(i+1)<<32 | place(low)
 	t.n++
 	return &s.val
 }
@@ -166,7 +245,7 @@ func (t *Table[K, V]) Put(k K) *V {
 // placeOf is where the index names a slot in use.
 func (t *Table[K, V]) placeOf(slot int32) int {
 	mask := len(t.index) - 1
-	at := int(t.slots[slot].low) & mask
+	at := int(t.slot(slot).low) & mask
 	for t.index[at].slot() != slot {
 		at = (at + 1) & mask
 	}
@@ -175,25 +254,25 @@ func (t *Table[K, V]) placeOf(slot int32) int {
 
 // Delete removes k, if it is there.
 func (t *Table[K, V]) Delete(k K) {
-	if t.n == 0 {
-		return
-	}
-	if at := t.find(&k, t.hash(&k)); t.index[at] != 0 {
-		t.remove(at)
+	if i := t.slotOf(&k); i != none {
+		t.remove(t.placeOf(i))
 	}
 }
 
 // remove takes out the entry at a place of the index. Its value is zero then.
 func (t *Table[K, V]) remove(at int) {
 	i := t.index[at].slot()
-	s := &t.slots[i]
+	if i == t.last {
+		t.last = none
+	}
+	s := t.slot(i)
 	if s.prev != none {
-		t.slots[s.prev].next = s.next
+		t.slot(s.prev).next = s.next
 	} else {
 		t.oldest = s.next
 	}
 	if s.next != none {
-		t.slots[s.next].prev = s.prev
+		t.slot(s.next).prev = s.prev
 	} else {
 		t.newest = s.prev
 	}
@@ -208,15 +287,11 @@ func (t *Table[K, V]) remove(at int) {
 // SetDeadline sets when k expires; Never takes the deadline away. It does
 // nothing when k is not there.
 func (t *Table[K, V]) SetDeadline(k K, at capture.Time) {
-	if t.n == 0 {
+	i := t.slotOf(&k)
+	if i == none {
 		return
 	}
-	p := t.index[t.find(&k, t.hash(&k))]
-	if p == 0 {
-		return
-	}
-	i := p.slot()
-	s := &t.slots[i]
+	s := t.slot(i)
 	s.deadline = at
 	if at < s.queued {
 		s.queued = at
@@ -236,7 +311,7 @@ func (t *Table[K, V]) Expire(now capture.Time, expired func(k K, v *V, deadline 
 	for len(t.due) > 0 && t.due[0].at <= now {
 		d := t.due[0]
 		t.pop()
-		s := &t.slots[d.slot]
+		s := t.slot(d.slot)
 		if s.gen != d.gen || s.queued != d.at {
 			continue // deleted, or queued again earlier
 		}
@@ -257,7 +332,7 @@ func (t *Table[K, V]) Expire(now capture.Time, expired func(k K, v *V, deadline 
 // Each calls f for every entry, oldest first. f may delete the entry it got.
 func (t *Table[K, V]) Each(f func(k K, v *V, deadline capture.Time)) {
 	for i := t.oldest; i != none; {
-		s := &t.slots[i]
+		s := t.slot(i)
 		next := s.next
 		f(s.key, &s.val, s.deadline)
 		i = next
@@ -284,7 +359,7 @@ func (t *Table[K, V]) push(d due) {
 func (t *Table[K, V]) compact() {
 	live := t.due[:0]
 	for _, d := range t.due {
-		if s := &t.slots[d.slot]; s.gen == d.gen && s.queued == d.at {
+		if s := t.slot(d.slot); s.gen == d.gen && s.queued == d.at {
 			live = append(live, d)
 		}
 	}

@@ -63,12 +63,14 @@ func TestTableAgainstModel(t *testing.T) {
 	for seed := range uint64(40) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		var evicted []int
-		table := NewTable(1+rnd.IntN(20), func(k int, _ *int) { evicted = append(evicted, k) })
+		few := 1 + rnd.IntN(40) // keys that share a hash
+		table := NewHashed(1+rnd.IntN(20), func(seed uint64, k int) uint64 { return Mix(seed, uint64(k/few), 0) },
+			func(k int, _ *int) { evicted = append(evicted, k) })
 		m := model{limit: table.limit, val: map[int]int{}, due: map[int]capture.Time{}}
 		now := capture.Time(0)
 		for step := range 3000 {
 			k := rnd.IntN(40)
-			switch rnd.IntN(6) {
+			switch rnd.IntN(7) {
 			case 0, 1:
 				*table.Put(k) = step
 				m.put(k, step)
@@ -84,6 +86,15 @@ func TestTableAgainstModel(t *testing.T) {
 			case 4:
 				table.SetDeadline(k, Never)
 				delete(m.due, k)
+			case 6:
+				if _, ok := m.val[k]; !ok {
+					m.put(k, 0)
+				}
+				v := table.At(k)
+				if *v != m.val[k] {
+					t.Fatalf("seed %d step %d: entry %d: got %v, want %v", seed, step, k, *v, m.val[k])
+				}
+				*v, m.val[k] = step, step
 			case 5:
 				now += capture.Time(rnd.IntN(20))
 				var got []expired
@@ -105,7 +116,7 @@ func TestTableAgainstModel(t *testing.T) {
 			if table.Len() != len(m.val) || !slices.Equal(evicted, m.evicted) {
 				t.Fatalf("seed %d step %d: %d entries, evicted %v; want %d, %v", seed, step, table.Len(), evicted, len(m.val), m.evicted)
 			}
-			for k := range 40 {
+			for _, k := range rnd.Perm(40) {
 				v := table.Get(k)
 				w, ok := m.val[k]
 				if (v != nil) != ok || v != nil && *v != w {
@@ -140,8 +151,8 @@ func TestTableSteadyState(t *testing.T) {
 	if got := testing.AllocsPerRun(100, turn); got != 0 {
 		t.Errorf("got %v allocations a turn, want 0", got)
 	}
-	if len(table.due) > 200 || len(table.slots) > 20 {
-		t.Errorf("got %d heap entries and %d slots for %d entries", len(table.due), len(table.slots), table.Len())
+	if len(table.due) > 200 || table.used > 20 {
+		t.Errorf("got %d heap entries and %d slots for %d entries", len(table.due), table.used, table.Len())
 	}
 }
 
@@ -166,6 +177,18 @@ func TestTableExpireChanges(t *testing.T) {
 	})
 	if want := []string{"a", "c", "c"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// An entry stays where it is while the table grows.
+func TestTableStays(t *testing.T) {
+	table := NewTable[int, int](1000, nil)
+	first := table.Put(0)
+	for k := range 999 {
+		*table.Put(k + 1) = k
+	}
+	if *first = 7; *table.Get(0) != 7 {
+		t.Error("the entry put first has moved")
 	}
 }
 

@@ -32,6 +32,11 @@ type key struct {
 	proto                  protocol
 }
 
+func hash(seed uint64, k key) uint64 {
+	h := track.MixAddr(track.MixAddr(seed, &k.client), &k.server)
+	return track.Mix(h, k.id, uint64(k.clientPort)<<24|uint64(k.serverPort)<<8|uint64(k.proto))
+}
+
 type protocol uint8
 
 const (
@@ -61,7 +66,7 @@ type tracker struct {
 func newTracker() *tracker {
 	t := &tracker{}
 	t.counts.DHCP6.Messages = make(map[string]uint64)
-	t.open = track.NewTable(maxOpen, func(k key, x *exchange) {
+	t.open = track.NewHashed(maxOpen, hash, func(k key, x *exchange) {
 		x.addTo(k, &t.counts)
 		if !x.answered {
 			t.evicted++
@@ -83,13 +88,6 @@ func (x *exchange) addTo(k key, c *track.Counts) {
 	case dhcp6:
 		c.DHCP6.SolicitUnanswered += n
 	}
-}
-
-func (t *tracker) get(k key) *exchange {
-	if x := t.open.Get(k); x != nil {
-		return x
-	}
-	return t.open.Put(k)
 }
 
 // Frame implements track.Tracker.
@@ -116,7 +114,7 @@ func (t *tracker) dns(f *wire.Frame) {
 	}
 	if f.SrcPort == 53 {
 		if len(p) >= 12 {
-			t.get(key{client: f.Dst, server: f.Src, clientPort: f.DstPort, serverPort: f.SrcPort, proto: dnsTCP}).answered = true
+			t.open.At(key{client: f.Dst, server: f.Src, clientPort: f.DstPort, serverPort: f.SrcPort, proto: dnsTCP}).answered = true
 		}
 		return
 	}
@@ -148,14 +146,14 @@ func (t *tracker) message(f *wire.Frame, p []byte, proto protocol) {
 	k := key{client: f.Src, server: f.Dst, clientPort: f.SrcPort, serverPort: f.DstPort, id: uint64(binary.BigEndian.Uint16(p)), proto: proto}
 	if p[2]&0x80 != 0 { // QR
 		k.client, k.server, k.clientPort, k.serverPort = k.server, k.client, k.serverPort, k.clientPort
-		t.get(k).answered = true
+		t.open.At(k).answered = true
 		return
 	}
 	t.counts.DNS.Queries++
 	if proto == dnsTCP {
 		k.id = 0 // the connection is answered as a whole
 	}
-	x := t.get(k)
+	x := t.open.At(k)
 	h := question(p)
 	for i := range min(int(x.requests), maxQuestions) {
 		if x.questions[i] == h {
@@ -202,9 +200,9 @@ func (t *tracker) ntp(f *wire.Frame) {
 	switch p[0] & 7 {
 	case 3:
 		t.counts.NTP.Requests++
-		t.get(key{client: f.Src, server: f.Dst, id: binary.BigEndian.Uint64(p[40:]), proto: ntp}).requests++
+		t.open.At(key{client: f.Src, server: f.Dst, id: binary.BigEndian.Uint64(p[40:]), proto: ntp}).requests++
 	case 4:
-		t.get(key{client: f.Dst, server: f.Src, id: binary.BigEndian.Uint64(p[24:]), proto: ntp}).answered = true
+		t.open.At(key{client: f.Dst, server: f.Src, id: binary.BigEndian.Uint64(p[24:]), proto: ntp}).answered = true
 	}
 }
 
@@ -230,9 +228,9 @@ func (t *tracker) dhcp6(f *wire.Frame) {
 	k := key{id: uint64(p[1])<<16 | uint64(p[2])<<8 | uint64(p[3]), proto: dhcp6}
 	switch p[0] {
 	case 1:
-		t.get(k).requests = 1
+		t.open.At(k).requests = 1
 	case 2, 7:
-		t.get(k).answered = true
+		t.open.At(k).answered = true
 	}
 }
 

@@ -12,12 +12,20 @@ import (
 // or stream, and the xid (RFC 5531 section 9).
 type callKey struct{ session, xid uint32 }
 
+func hashCall(seed uint64, k callKey) uint64 {
+	return track.Mix(seed, uint64(k.session), uint64(k.xid))
+}
+
 // A socketKey finds the call of a client's UDP socket when the reply comes
 // from another address of the server.
 type socketKey struct {
 	client wire.Addr
 	port   uint16
 	xid    uint32
+}
+
+func hashSocket(seed uint64, k socketKey) uint64 {
+	return track.Mix(track.MixAddr(seed, &k.client), uint64(k.port), uint64(k.xid))
 }
 
 // A call is a call without a reply so far.

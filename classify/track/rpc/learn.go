@@ -22,6 +22,10 @@ type serverKey struct {
 	proto uint8
 }
 
+func hashServer(seed uint64, k serverKey) uint64 {
+	return track.Mix(track.MixAddr(seed, &k.addr), uint64(k.port), uint64(k.proto))
+}
+
 type learntPort struct {
 	prog    uint32
 	told    capture.Time
@@ -46,7 +50,7 @@ func (t *tracker) learn(addr wire.Addr, port uint16, proto uint8, prog uint32, p
 	if proto == wire.ProtoTCP {
 		i = 1
 	}
-	t.ports[i][port>>6] |= 1 << (port & 63)
+	t.ports[i].add(port)
 	if s := serviceOf(prog); s != "" {
 		out.Expect(track.Expectation{
 			Proto: proto, Addr: addr, Port: port, Server: true, Service: s, Tracker: Spec.Name, Until: now.Add(learntFor),

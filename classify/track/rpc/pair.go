@@ -9,6 +9,10 @@ import (
 
 type pairKey struct{ client, server wire.Addr }
 
+func hashPair(seed uint64, k pairKey) uint64 {
+	return track.MixAddr(track.MixAddr(seed, &k.client), &k.server)
+}
+
 // A pair is a client and a server, and how they get on. Sessions, streams and
 // calls point to it, so it lives as long as one of them.
 type pair struct {

@@ -64,25 +64,28 @@ type tracker struct {
 	refusals *track.Table[refusalKey, *refusal]
 	learnt   *track.Table[serverKey, learntPort]
 
-	// The streams of the last segments, by bits of both ends, the same for both
-	// directions. Put moves streams, so all are forgotten then.
-	recent [recentStreams]recentStream
+	recent [recentStreams]recentStream // the streams of the last segments, by Hash
 
 	replied replies
-	ports   [2][1 << 16 / 64]uint64 // of learnt, index 0 UDP, 1 TCP; bits stay
-	side    lane                    // for segments that fill a gap
-	lastID  uint32                  // of sessions and streams
+	ports   [2]portSet // known and learnt, index 0 UDP, 1 TCP; bits stay
+	side    lane       // for segments that fill a gap
+	lastID  uint32     // of sessions and streams
 }
 
 func newTracker(cfg *track.Config) track.Tracker {
 	t := &tracker{th: cfg.Site.Thresholds, ledger: newLedger()}
-	t.calls = track.NewTable(maxCalls, func(_ callKey, c *call) { t.finalize(c) })
-	t.sockets = track.NewTable[socketKey, callKey](maxCalls, nil)
-	t.streams = track.NewTable[wire.Flow, stream](maxStreams, nil)
-	t.sessions = track.NewTable[wire.Flow, session](maxSessions, nil)
-	t.pairs = track.NewTable[pairKey, *pair](maxPairs, nil)
+	for i := range t.ports {
+		for _, p := range [...]uint16{portPortmap, portNFS, portMount} {
+			t.ports[i].add(p)
+		}
+	}
+	t.calls = track.NewHashed(maxCalls, hashCall, func(_ callKey, c *call) { t.finalize(c) })
+	t.sockets = track.NewHashed[socketKey, callKey](maxCalls, hashSocket, nil)
+	t.streams = track.NewHashed[wire.Flow, stream](maxStreams, track.HashFlow, nil)
+	t.sessions = track.NewHashed[wire.Flow, session](maxSessions, track.HashFlow, nil)
+	t.pairs = track.NewHashed[pairKey, *pair](maxPairs, hashPair, nil)
 	t.refusals = track.NewTable(maxRefusals, func(_ refusalKey, r **refusal) { (*r).dropped() })
-	t.learnt = track.NewTable[serverKey, learntPort](maxLearnt, nil)
+	t.learnt = track.NewHashed[serverKey, learntPort](maxLearnt, hashServer, nil)
 	return t
 }
 
@@ -101,17 +104,18 @@ type stream struct {
 	lanes [2]lane
 }
 
-const recentStreams = 64
+const recentStreams = 256
 
 type recentStream struct {
 	flow wire.Flow // as orient has it
+	id   uint32    // of s, unless s left the table
 	s    *stream   // nil: none
 }
 
 // stream finds the stream of f, or nil, its key and f's lane.
 func (t *tracker) stream(f *wire.Frame) (s *stream, k wire.Flow, lane int) {
-	r := &t.recent[(f.SrcPort^f.DstPort^uint16(f.Src[15]^f.Dst[15]))%recentStreams]
-	if x := &r.flow; r.s != nil {
+	r := &t.recent[f.Hash%recentStreams]
+	if x := &r.flow; r.s != nil && r.s.id == r.id {
 		// First, as orient does, for a host that talks to itself.
 		if x.SrcPort == f.DstPort && x.DstPort == f.SrcPort && x.Src == f.Dst && x.Dst == f.Src {
 			return r.s, *x, 1
@@ -122,7 +126,7 @@ func (t *tracker) stream(f *wire.Frame) (s *stream, k wire.Flow, lane int) {
 	}
 	k, lane = orient(f.Flow())
 	if s = t.streams.Get(k); s != nil {
-		*r = recentStream{k, s}
+		*r = recentStream{k, s.id, s}
 	}
 	return s, k, lane
 }
@@ -142,7 +146,9 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 	case wire.ProtoUDP:
 		t.datagram(f, out)
 	case wire.ProtoTCP:
-		t.segment(f, out)
+		if p := &t.ports[1]; p.has(f.SrcPort) || p.has(f.DstPort) || mayBeCall(f.Payload) {
+			t.segment(f, out)
+		}
 	case wire.ProtoICMP, wire.ProtoICMPv6:
 		t.icmp(f, out)
 	}
@@ -193,10 +199,13 @@ func (t *tracker) datagram(f *wire.Frame, out *track.Out) {
 	}
 }
 
+// mayBeCall reports whether a segment begins with a record that may be a call:
+// nearly none does.
+func mayBeCall(p []byte) bool { return len(p) >= 4+callHeader && p[0]&0x80 != 0 }
+
 func (t *tracker) segment(f *wire.Frame, out *track.Out) {
-	rpc := t.serves(f, 1)
-	if !rpc {
-		if len(f.Payload) < 4+callHeader || f.Payload[0]&0x80 == 0 || !looksLikeCall(f.Payload[4:]) {
+	if !t.serves(f, 1) {
+		if !mayBeCall(f.Payload) || !looksLikeCall(f.Payload[4:]) {
 			return
 		}
 		if binary.BigEndian.Uint32(f.Payload)&lengthMask > maxFragment {
@@ -212,7 +221,6 @@ func (t *tracker) segment(f *wire.Frame, out *track.Out) {
 			return
 		}
 		t.lastID++
-		clear(t.recent[:])
 		s = t.streams.Put(k)
 		s.id = t.lastID
 	}
@@ -349,15 +357,18 @@ func (t *tracker) Evicted() uint64 {
 // known reports whether a port is RPC without being learnt.
 func known(port uint16) bool { return port == portNFS || port == portPortmap || port == portMount }
 
+// A portSet has a bit for each port.
+type portSet [1 << 16 / 64]uint64
+
+func (s *portSet) has(p uint16) bool { return s[p>>6]>>(p&63)&1 != 0 }
+func (s *portSet) add(p uint16)      { s[p>>6] |= 1 << (p & 63) }
+
 // serves reports whether one end of f is a port that is known, or learnt, to
 // serve RPC; proto is the index in ports.
 func (t *tracker) serves(f *wire.Frame, proto int) bool {
-	if known(f.DstPort) || known(f.SrcPort) {
-		return true
-	}
-	b := &t.ports[proto]
-	return b[f.DstPort>>6]>>(f.DstPort&63)&1 != 0 && t.learnt.Get(serverKey{f.Dst, f.DstPort, f.Proto}) != nil ||
-		b[f.SrcPort>>6]>>(f.SrcPort&63)&1 != 0 && t.learnt.Get(serverKey{f.Src, f.SrcPort, f.Proto}) != nil
+	p := &t.ports[proto]
+	return p.has(f.DstPort) && (known(f.DstPort) || t.learnt.Get(serverKey{f.Dst, f.DstPort, f.Proto}) != nil) ||
+		p.has(f.SrcPort) && (known(f.SrcPort) || t.learnt.Get(serverKey{f.Src, f.SrcPort, f.Proto}) != nil)
 }
 
 func ms(d time.Duration) int64 { return d.Milliseconds() }

@@ -61,17 +61,9 @@ func (t *tracker) control(f *wire.Frame, out *track.Out) {
 	}
 }
 
-func (t *tracker) attempt(flow wire.Flow) *attempt {
-	a := t.attempts.Get(flow)
-	if a == nil {
-		a = t.attempts.Put(flow)
-	}
-	return a
-}
-
 func (t *tracker) syn(f *wire.Frame, out *track.Out) {
 	flow := f.Flow()
-	a := t.attempt(flow)
+	a := t.attempts.At(flow)
 	a.seen |= sawSYN
 	if f.Copy {
 		return
@@ -89,7 +81,7 @@ func (t *tracker) syn(f *wire.Frame, out *track.Out) {
 
 func (t *tracker) synack(f *wire.Frame, out *track.Out) {
 	flow := f.Flow().Reverse()
-	a := t.attempt(flow)
+	a := t.attempts.At(flow)
 	a.seen |= sawAnswer
 	if f.Copy || !a.begun || f.TCP.Ack != a.isn+1 {
 		return

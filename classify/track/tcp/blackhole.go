@@ -46,39 +46,40 @@ func (t *streams) of(f *wire.Frame) *stream {
 	return s
 }
 
-func (s *stream) from(d int) wire.Flow {
+// from is the flow of s from side d.
+func (t *streams) from(s *stream, d int) wire.Flow {
 	if d == byClient {
-		return s.flow()
+		return t.flow(s)
 	}
-	return s.flow().Reverse()
+	return t.flow(s).Reverse()
 }
 
 // repeated reads a segment of side d that was sent before, after the stream
 // was idle for some time. A small one right behind another frame may be a copy
 // that a SPAN port made: bulk traffic is not searched for copies.
 func (t *tracker) repeated(s *stream, d int, idle time.Duration, f *wire.Frame, out *track.Out) {
-	x, n := &s.dir[d], f.PayloadLen
+	flags, n := &s.flags[d], f.PayloadLen
 	switch {
 	case n <= 1: // keep-alive or window probe
 		return
 	case n < bigSegment:
 		if idle > t.th.Duplicate {
-			x.flags |= smallAgain
+			*flags |= smallAgain
 		}
 		return
 	case idle <= t.th.Duplicate: // the same for a big one
 		return
-	case x.flags&(bigAcked|smallAgain) != 0 && x.flags&inTrouble == 0:
+	case *flags&(bigAcked|smallAgain) != 0 && *flags&inTrouble == 0:
 		return
-	case x.flags&hasAck != 0 && f.TCP.Seq != x.acked, offload(s, n):
+	case *flags&hasAck != 0 && f.TCP.Seq != s.dir[d].acked, t.streams.offload(s, n):
 		return // not the segment that the receiver waits for, or not one segment
 	}
-	k := s.from(d)
+	k := t.streams.from(s, d)
 	w := t.troubles.Get(k)
 	if w == nil {
 		w = t.troubles.Put(k)
 	}
-	x.flags |= inTrouble
+	*flags |= inTrouble
 	if w.again == 0 || w.seq != f.TCP.Seq {
 		w.seq, w.size, w.first, w.again, w.alive = f.TCP.Seq, n, f.Time, 0, false
 		w.frames = frames{}
@@ -90,18 +91,19 @@ func (t *tracker) repeated(s *stream, d int, idle time.Duration, f *wire.Frame, 
 	w.size = min(w.size, n)
 	w.frames.add(f.ID)
 	quoted := w.mtu != 0
-	if w.again < againTries || x.flags&smallAgain != 0 || x.flags&bigAcked != 0 && !quoted || w.found && w.certain == quoted {
+	if w.again < againTries || *flags&smallAgain != 0 || *flags&bigAcked != 0 && !quoted || w.found && w.certain == quoted {
 		return
 	}
-	if s.joined && !quoted && !w.alive && x.flags&smallAcked == 0 {
+	if s.joined && !quoted && !w.alive && *flags&smallAcked == 0 {
 		return
 	}
 	t.findPathMTU(s, d, w, f, out)
 }
 
 // offload reports whether n bytes are more than one segment on the wire.
-func offload(s *stream, n int) bool {
-	limit := int(min(s.mss[0], s.mss[1]))
+func (t *streams) offload(s *stream, n int) bool {
+	mss := &t.ends[s.place].mss
+	limit := int(min(mss[0], mss[1]))
 	if limit == 0 {
 		limit = plainSegment
 	}
@@ -109,9 +111,10 @@ func offload(s *stream, n int) bool {
 }
 
 func (t *tracker) findPathMTU(s *stream, d int, w *trouble, f *wire.Frame, out *track.Out) {
-	k, v := t.known(s.flow())
+	flow, mss := t.streams.flow(s), &t.streams.ends[s.place].mss
+	k, v := t.known(flow)
 	if v == nil {
-		if k, v = t.begin(s.flow(), f.Time); v == nil {
+		if k, v = t.begin(flow, f.Time); v == nil {
 			return
 		}
 	}
@@ -129,8 +132,8 @@ func (t *tracker) findPathMTU(s *stream, d int, w *trouble, f *wire.Frame, out *
 	n.Facts = append(n.Facts,
 		finding.Fact{Key: "segment_bytes", Value: w.size}, finding.Fact{Key: "retransmissions", Value: w.again},
 		finding.Fact{Key: "sender", Value: who[len("the "):]},
-		finding.Fact{Key: "mss_client", Value: int(s.mss[0])}, finding.Fact{Key: "mss_server", Value: int(s.mss[1])})
-	switch x := &s.dir[d]; {
+		finding.Fact{Key: "mss_client", Value: int(mss[0])}, finding.Fact{Key: "mss_server", Value: int(mss[1])})
+	switch {
 	case w.mtu != 0:
 		n.Confidence = finding.Certain
 		n.Summary = fmt.Sprintf("%s of %s goes on sending segments of %d bytes, although %s said that only packets of %d bytes pass",
@@ -139,7 +142,7 @@ func (t *tracker) findPathMTU(s *stream, d int, w *trouble, f *wire.Frame, out *
 		w.certain = true
 	default:
 		n.Summary = fmt.Sprintf("%s of %s repeats a segment of %d bytes again and again, while small ones arrive", who, v.title(k), w.size)
-		if !w.alive && x.flags&smallAcked == 0 {
+		if !w.alive && s.flags[d]&smallAcked == 0 {
 			n.Confidence, n.Severity = finding.Possible, finding.Warning
 			n.Summary = fmt.Sprintf("%s of %s repeats a segment of %d bytes again and again; the other side is silent", who, v.title(k), w.size)
 		}
@@ -151,7 +154,7 @@ func (t *tracker) findPathMTU(s *stream, d int, w *trouble, f *wire.Frame, out *
 // heard notes that f is of the receiver of direction d, after a loss. With its
 // window shut it is the receiver that is slow, not the path.
 func (t *tracker) heard(s *stream, d int, f *wire.Frame) {
-	w := t.troubles.Get(s.from(d))
+	w := t.troubles.Get(t.streams.from(s, d))
 	switch {
 	case w == nil:
 	case f.TCP.Window == 0:
@@ -163,14 +166,14 @@ func (t *tracker) heard(s *stream, d int, f *wire.Frame) {
 
 // recovered takes back what was found: a big segment got through.
 func (t *tracker) recovered(s *stream, d int, out *track.Out) {
-	s.dir[d].flags &^= inTrouble
-	k := s.from(d)
+	s.flags[d] &^= inTrouble
+	k := t.streams.from(s, d)
 	w := t.troubles.Get(k)
 	if w == nil {
 		return
 	}
 	if w.found && !w.certain {
-		out.Withdraw(track.Withdrawal{Rule: RulePathMTU, Node: w.node, Server: w.server, Subject: keyOf(s.flow()).String()})
+		out.Withdraw(track.Withdrawal{Rule: RulePathMTU, Node: w.node, Server: w.server, Subject: keyOf(t.streams.flow(s)).String()})
 	}
 	t.troubles.Delete(k)
 }

@@ -31,12 +31,12 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) {
 		if d == byClient && !s.established {
 			t.established(s, f, out)
 		}
-		if ack := f.TCP.Ack; o.flags&hasAck == 0 || after(ack, o.acked) {
+		if ack := f.TCP.Ack; s.flags[1-d]&hasAck == 0 || after(ack, o.acked) {
 			o.acked = ack
-			o.flags |= hasAck
+			s.flags[1-d] |= hasAck
 			t.acknowledged(s, 1-d, f, out)
 		}
-		if o.flags&inTrouble != 0 {
+		if s.flags[1-d]&inTrouble != 0 {
 			t.heard(s, 1-d, f)
 		}
 	}
@@ -47,8 +47,8 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) {
 	seq := f.TCP.Seq
 	end := seq + uint32(n)
 	switch {
-	case x.flags&hasNext == 0:
-		x.flags |= hasNext
+	case s.flags[d]&hasNext == 0:
+		s.flags[d] |= hasNext
 		x.next = seq
 		fallthrough
 	case after(end, x.next):
@@ -62,36 +62,36 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) {
 				t.flush(s, f, d)
 			}
 		}
-		x.sent(n, end)
+		s.sent(d, n, end)
 	default:
 		t.repeated(s, d, idle, f, out)
 	}
 }
 
 // sent notes the first segment of either size, until both are acknowledged.
-func (x *direction) sent(n int, end uint32) {
+func (s *stream) sent(d, n int, end uint32) {
 	if n >= bigSegment {
-		if x.flags&hasBig == 0 {
-			x.flags |= hasBig
-			x.bigEnd = end
+		if s.flags[d]&hasBig == 0 {
+			s.flags[d] |= hasBig
+			s.dir[d].bigEnd = end
 		}
 		return
 	}
-	if x.flags&hasSmall == 0 {
-		x.flags |= hasSmall
-		x.smallEnd = end
+	if s.flags[d]&hasSmall == 0 {
+		s.flags[d] |= hasSmall
+		s.dir[d].smallEnd = end
 	}
 }
 
 // acknowledged notes what sizes got through in direction d.
 func (t *tracker) acknowledged(s *stream, d int, f *wire.Frame, out *track.Out) {
-	x := &s.dir[d]
-	if x.flags&(hasSmall|smallAcked) == hasSmall && !after(x.smallEnd, x.acked) {
-		x.flags |= smallAcked
+	x, flags := &s.dir[d], &s.flags[d]
+	if *flags&(hasSmall|smallAcked) == hasSmall && !after(x.smallEnd, x.acked) {
+		*flags |= smallAcked
 	}
-	if x.flags&(hasBig|bigAcked) == hasBig && !after(x.bigEnd, x.acked) {
-		x.flags |= bigAcked
-		if x.flags&inTrouble != 0 {
+	if *flags&(hasBig|bigAcked) == hasBig && !after(x.bigEnd, x.acked) {
+		*flags |= bigAcked
+		if *flags&inTrouble != 0 {
 			t.recovered(s, d, out)
 		}
 	}
@@ -139,20 +139,20 @@ func (t *streams) open(flow wire.Flow, f *wire.Frame, mss [2]uint16) {
 		return
 	}
 	s := t.put(flow, f)
-	s.mss = mss
+	t.ends[s.place].mss = mss
 	for d, next := range []uint32{f.TCP.Ack, f.TCP.Seq + 1} {
 		s.dir[d].next, s.dir[d].acked = next, next
-		s.dir[d].flags = hasNext | hasAck
+		s.flags[d] = hasNext | hasAck
 	}
 }
 
 // flush adds the bytes of s, of which side d sent f, to its series. f is nil at
 // the end of the capture.
 func (t *tracker) flush(s *stream, f *wire.Frame, d int) {
-	k := keyOf(s.flow())
-	v := t.series.Get(k)
+	flow := t.streams.flow(s)
+	k, v := t.known(flow)
 	if v == nil && f != nil {
-		_, v = t.begin(s.flow(), f.Time)
+		_, v = t.begin(flow, f.Time)
 	}
 	if v == nil || s.bytes == 0 {
 		return
@@ -182,7 +182,7 @@ func (t *tracker) ended(f *wire.Frame, out *track.Out) {
 		return
 	}
 	t.flush(s, f, d)
-	k, v := t.known(s.flow())
+	k, v := t.known(t.streams.flow(s))
 	if v == nil || v.episode.outcome != track.Answered {
 		return
 	}

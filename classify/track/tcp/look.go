@@ -32,10 +32,7 @@ const (
 // tried notes that a client begins to try a port, or was refused by one of no
 // known service: scans ask for those above all.
 func (t *tracker) tried(a wire.Addr, now capture.Time) {
-	c := t.clients.Get(a)
-	if c == nil {
-		c = t.clients.Put(a)
-	}
+	c := t.clients.At(a)
 	if now.Sub(c.since) > c.memory() {
 		*c = client{since: now}
 	}
@@ -112,7 +109,7 @@ func (t *tracker) established(x *stream, f *wire.Frame, out *track.Out) {
 		return
 	}
 	x.halfOpen = false
-	k, s := t.known(x.flow())
+	k, s := t.known(t.streams.flow(x))
 	if s == nil {
 		return
 	}

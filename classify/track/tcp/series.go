@@ -35,6 +35,10 @@ type seriesKey struct {
 	port           uint16
 }
 
+func hashSeries(seed uint64, k seriesKey) uint64 {
+	return track.Mix(track.MixAddr(track.MixAddr(seed, &k.client), &k.server), uint64(k.port), 0)
+}
+
 func keyOf(flow wire.Flow) seriesKey { return seriesKey{flow.Src, flow.Dst, flow.DstPort} }
 
 // A series is what a client's attempts to reach a port came to.

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/catalog"
@@ -25,9 +26,9 @@ type direction struct {
 	acked    uint32 // the highest acknowledgment number for it
 	bigEnd   uint32 // after the first big segment
 	smallEnd uint32 // after the first small segment
-	flags    uint8
 }
 
+// What is known of a direction, flags of stream.
 const (
 	hasNext    = 1 << iota // next is known
 	hasAck                 // acked is known
@@ -39,35 +40,45 @@ const (
 	inTrouble              // a big segment was repeated: see trouble
 )
 
-// A stream is one connection of a known service, oriented from its client.
+// A stream is one connection of a known service, oriented from its client. It
+// fills one line of a processor's cache, because with thousands of streams
+// nearly every segment has to wait for it: what few segments need is in ends.
 type stream struct {
+	hosts        uint64 // both addresses, see hosts
+	cport, sport uint16
+	bytes        uint32 // payload of the server that is not in the series yet
+	last         capture.Time
+	dir          [2]direction
+	flags        [2]uint8
+	place        uint16 // of the stream in slots and ends
+	wide         bool   // hosts is a hash
+	joined       bool   // met in the middle: what was acknowledged before is not known
+	established  bool   // the client answered the SYN/ACK
+	halfOpen     bool   // it was reported that the client never does
+}
+
+// ends are the two ends of a stream.
+type ends struct {
 	client, server wire.Addr
-	cport, sport   uint16
 	mss            [2]uint16 // 0: not seen
-	dir            [2]direction
-	last           capture.Time
-	bytes          uint32 // payload of the server that is not in the series yet
-	used           bool   // else the slot is free
-	joined         bool   // met in the middle: what was acknowledged before is not known
-	established    bool   // the client answered the SYN/ACK
-	halfOpen       bool   // it was reported that the client never does
 }
 
-func (s *stream) flow() wire.Flow {
-	return wire.Flow{Src: s.client, Dst: s.server, SrcPort: s.cport, DstPort: s.sport, Proto: wire.ProtoTCP}
-}
-
-// streams is a fixed number of streams, by a hash of their addresses and
+// streams is a fixed number of streams, by the hash of their addresses and
 // ports, in sets of ways. A full set gives up the stream that was idle longest:
 // it loses its place in a retransmission and at most flushBytes of its count.
 type streams struct {
 	ports [1 << 10]uint64 // ports of known services, one bit each
-	tags  []uint32        // by slot: part of the hash, 0 for a free slot
-	slots []stream
+	*streamMemory
+}
+
+type streamMemory struct {
+	tags  [streamSets][streamWays]uint32 // part of the hash, 0 for a free slot
+	slots [streamSets * streamWays]stream
+	ends  [streamSets * streamWays]ends
 }
 
 const (
-	streamSets = 2048
+	streamSets = 1 << 11
 	streamWays = 4
 )
 
@@ -86,86 +97,93 @@ func (t *streams) wanted(f *wire.Frame) bool {
 	return t.ports[f.SrcPort>>6]>>(f.SrcPort&63)&1|t.ports[f.DstPort>>6]>>(f.DstPort&63)&1 != 0
 }
 
-// hash is the same for both directions.
-func hash(f *wire.Frame) (set int, tag uint32) {
-	const k = 0x9e3779b97f4a7c15
-	a := binary.LittleEndian.Uint64(f.Src[8:]) + binary.LittleEndian.Uint64(f.Dst[8:])
-	h := (a ^ uint64(f.SrcPort)*uint64(f.DstPort)) * k
-	h = (h ^ h>>32 ^ uint64(f.SrcPort^f.DstPort)) * k
-	return int(h>>53) % streamSets, uint32(h>>16) | 1
+// setOf is where to look for the stream of f, and its tag there.
+func setOf(f *wire.Frame) (set int, tag uint32) { return int(f.Hash >> 53), uint32(f.Hash) | 1 }
+
+// hosts is both addresses of f from its sender, if they are of IPv4; else wide,
+// and the same for both directions: then ends has to be compared.
+func hosts(f *wire.Frame) (both uint64, wide bool) {
+	if f.IPVersion == 4 || f.Src.Is4() && f.Dst.Is4() {
+		return uint64(binary.BigEndian.Uint32(f.Src[12:]))<<32 | uint64(binary.BigEndian.Uint32(f.Dst[12:])), false
+	}
+	return f.Hash, true
 }
 
 // find is the stream of f and the side that sent f, or nil.
 func (t *streams) find(f *wire.Frame) (*stream, int) {
-	if t.slots == nil {
+	if t.streamMemory == nil {
 		return nil, 0
 	}
-	set, tag := hash(f)
-	ways := t.slots[set*streamWays:][:streamWays:streamWays]
-	// The stream of the set that was met last comes first: mostly it is the one,
-	// and then its tag need not be looked at.
-	if d, ok := ways[0].side(f); ok {
-		return &ways[0], d
-	}
-	tags := t.tags[set*streamWays:][:streamWays:streamWays]
-	for j := 1; j < streamWays; j++ {
-		if tags[j] != tag {
+	set, tag := setOf(f)
+	both, wide := hosts(f)
+	for way, v := range &t.tags[set] {
+		if v != tag {
 			continue
 		}
-		if d, ok := ways[j].side(f); ok {
-			tags[0], tags[j] = tags[j], tags[0]
-			ways[0], ways[j] = ways[j], ways[0]
-			return &ways[0], d
+		s := &t.slots[set*streamWays+way]
+		if s.wide != wide {
+			continue
+		}
+		if s.hosts == both && s.cport == f.SrcPort && s.sport == f.DstPort &&
+			(!wide || t.ends[s.place].client == f.Src && t.ends[s.place].server == f.Dst) {
+			return s, byClient
+		}
+		if !wide {
+			both = bits.RotateLeft64(both, 32)
+		}
+		if s.hosts == both && s.cport == f.DstPort && s.sport == f.SrcPort &&
+			(!wide || t.ends[s.place].client == f.Dst && t.ends[s.place].server == f.Src) {
+			return s, byServer
 		}
 	}
 	return nil, 0
 }
 
-// side is the side of s that sent f, when f is of s.
-func (s *stream) side(f *wire.Frame) (int, bool) {
-	if !s.used {
-		return 0, false
-	}
-	if s.cport == f.SrcPort && s.sport == f.DstPort && s.client == f.Src && s.server == f.Dst {
-		return byClient, true
-	}
-	if s.cport == f.DstPort && s.sport == f.SrcPort && s.client == f.Dst && s.server == f.Src {
-		return byServer, true
-	}
-	return 0, false
+// flow is the flow of s from its client.
+func (t *streams) flow(s *stream) wire.Flow {
+	e := &t.ends[s.place]
+	return wire.Flow{Src: e.client, Dst: e.server, SrcPort: s.cport, DstPort: s.sport, Proto: wire.ProtoTCP}
 }
 
 // put makes a stream of flow, from its client, for a frame of it of either
 // direction; a stream of before is forgotten.
 func (t *streams) put(flow wire.Flow, f *wire.Frame) *stream {
-	if t.slots == nil {
-		t.tags, t.slots = make([]uint32, streamSets*streamWays), make([]stream, streamSets*streamWays)
+	if t.streamMemory == nil {
+		t.streamMemory = new(streamMemory)
 	}
 	s, _ := t.find(f)
 	if s == nil {
-		set, tag := hash(f)
-		first := set * streamWays
-		at := first
-		for i := first; i < first+streamWays; i++ {
-			if t.tags[i] == 0 {
-				at = i
+		set, tag := setOf(f)
+		at := 0
+		for way, v := range &t.tags[set] {
+			if v == 0 {
+				at = way
 				break
 			}
-			if t.slots[i].last < t.slots[at].last {
-				at = i
+			if t.slots[set*streamWays+way].last < t.slots[set*streamWays+at].last {
+				at = way
 			}
 		}
-		t.tags[at] = tag
-		s = &t.slots[at]
+		t.tags[set][at] = tag
+		s = &t.slots[set*streamWays+at]
+		s.place = uint16(set*streamWays + at)
 	}
-	*s = stream{client: flow.Src, server: flow.Dst, cport: flow.SrcPort, sport: flow.DstPort, last: f.Time, used: true}
+	both, wide := hosts(f)
+	if !wide && f.Src != flow.Src {
+		both = bits.RotateLeft64(both, 32)
+	}
+	*s = stream{hosts: both, wide: wide, cport: flow.SrcPort, sport: flow.DstPort, last: f.Time, place: s.place}
+	t.ends[s.place] = ends{client: flow.Src, server: flow.Dst}
 	return s
 }
 
 // each calls do for every stream.
 func (t *streams) each(do func(*stream)) {
-	for i, tag := range t.tags {
-		if tag != 0 {
+	if t.streamMemory == nil {
+		return
+	}
+	for i := range t.slots {
+		if t.tags[i/streamWays][i%streamWays] != 0 {
 			do(&t.slots[i])
 		}
 	}

@@ -44,18 +44,18 @@ func newTracker(cfg *track.Config) *tracker {
 		here = cfg.Site
 	}
 	t := &tracker{site: here, th: here.Thresholds, services: track.NewServices(cfg)}
-	t.attempts = track.NewTable(maxAttempts, func(_ wire.Flow, a *attempt) {
+	t.attempts = track.NewHashed(maxAttempts, track.HashFlow, func(_ wire.Flow, a *attempt) {
 		a.count(&t.counts)
 		if a.seen&(sawSYN|sawAnswer|sawReset) == sawSYN {
 			t.evicted++
 		}
 	})
-	t.series = track.NewTable(maxSeries, func(_ seriesKey, s *series) {
+	t.series = track.NewHashed(maxSeries, hashSeries, func(_ seriesKey, s *series) {
 		if s.run.tries > 0 {
 			t.evicted++
 		}
 	})
-	t.clients = track.NewTable[wire.Addr, client](maxClients, nil)
+	t.clients = track.NewHashed[wire.Addr, client](maxClients, track.HashAddr, nil)
 	t.troubles = track.NewTable[wire.Flow, trouble](maxTroubles, nil)
 	if cfg != nil && cfg.Catalog != nil {
 		t.streams.services(cfg.Catalog)

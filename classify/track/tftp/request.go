@@ -47,7 +47,9 @@ func (t *tracker) request(f *wire.Frame, m Message, op Op, out *track.Out) {
 		t.leave(x, out)
 	}
 	if x == nil || x.fetch != key || !again {
-		clear(t.recent[:])
+		if t.clients.Get(key.server) != nil {
+			clear(t.recent[:]) // two that ask each other
+		}
 		if x != nil {
 			t.countCompleted(x)
 		}
@@ -83,11 +85,7 @@ func (t *tracker) passed(key fetchKey, now capture.Time, out *track.Out) {
 }
 
 func (t *tracker) asked(a wire.Addr) *client {
-	c := t.clients.Get(a)
-	if c == nil {
-		c = t.clients.Put(a)
-	}
-	return c
+	return t.clients.At(a)
 }
 
 // attempt finds the fetch that a request belongs to. again: it repeats a

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/finding"
+	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
@@ -51,6 +52,10 @@ type endpoint struct {
 	port uint16
 }
 
+func hashEndpoint(seed uint64, k endpoint) uint64 {
+	return track.Mix(track.MixAddr(seed, &k.addr), uint64(k.port), 0)
+}
+
 // A fetchKey groups tries: firmware may use a new source port for each.
 type fetchKey struct {
 	client, server wire.Addr
@@ -58,10 +63,18 @@ type fetchKey struct {
 	op             Op
 }
 
+func hashFetch(seed uint64, k fetchKey) uint64 {
+	return track.Mix(track.MixAddr(track.MixAddr(seed, &k.client), &k.server), k.name, uint64(k.op))
+}
+
 // A requestKey is a distinct request, as counts define it.
 type requestKey struct {
 	fetchKey
 	port uint16
+}
+
+func hashRequest(seed uint64, k requestKey) uint64 {
+	return track.Mix(hashFetch(seed, k.fetchKey), uint64(k.port), 0)
 }
 
 type requestCount struct{ answered, completed bool }

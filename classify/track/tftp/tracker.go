@@ -42,9 +42,7 @@ type tracker struct {
 	servers   *track.Table[wire.Addr, names]
 	requests  *track.Table[requestKey, requestCount]
 
-	// The transfers of the last packets, by bits of the client's address and
-	// port. Put moves transfers, so all are forgotten then.
-	recent [recentSize]*transfer
+	recent [recentSize]recent
 
 	counts  track.TFTPCounts
 	errors  [16]uint64 // ERROR messages by code
@@ -54,21 +52,21 @@ type tracker struct {
 
 func newTracker(cfg *track.Config) *tracker {
 	t := &tracker{th: cfg.Site.Thresholds, others: make(map[uint16]uint64)}
-	t.transfers = track.NewTable(maxTransfers, func(_ endpoint, x *transfer) {
+	t.transfers = track.NewHashed(maxTransfers, hashEndpoint, func(_ endpoint, x *transfer) {
 		t.countCompleted(x)
 		if !x.done && x.answered {
 			t.evicted++
 		}
 	})
-	t.fetches = track.NewTable(maxFetches, func(_ fetchKey, fe *fetch) {
+	t.fetches = track.NewHashed(maxFetches, hashFetch, func(_ fetchKey, fe *fetch) {
 		if fe.phase != ended && !fe.reported {
 			t.evicted++
 		}
 	})
 	t.lists = track.NewTable[listKey, list](maxLists, nil)
-	t.clients = track.NewTable[wire.Addr, client](maxClients, nil)
+	t.clients = track.NewHashed[wire.Addr, client](maxClients, track.HashAddr, nil)
 	t.servers = track.NewTable[wire.Addr, names](maxServers, nil)
-	t.requests = track.NewTable[requestKey, requestCount](maxRequests, nil)
+	t.requests = track.NewHashed[requestKey, requestCount](maxRequests, hashRequest, nil)
 	return t
 }
 
@@ -137,37 +135,42 @@ func (t *tracker) udp(f *wire.Frame, out *track.Out) {
 	}
 }
 
+// A recent is the transfer of a conversation whose other end has none: it stays
+// the answer until that end asks for a file itself.
+type recent struct {
+	hash uint64
+	x    *transfer
+}
+
+// recentSize is how many conversations are found without a look into the table.
+const recentSize = 1 << 10
+
 // find looks for the transfer that f belongs to. Both ends may be clients of
 // each other: then the one whose server the other end is.
 func (t *tracker) find(f *wire.Frame) (x *transfer, toClient bool) {
-	to, from := recentSlot(&f.Dst, f.DstPort), recentSlot(&f.Src, f.SrcPort)
-	if r := t.recent[to]; r != nil && r.key.port == f.DstPort && r.key.addr == f.Dst {
-		return r, true
-	}
-	if r := t.recent[from]; r != nil && r.key.port == f.SrcPort && r.key.addr == f.Src {
-		return r, false
-	}
-	x, toClient = t.transfers.Get(endpoint{f.Dst, f.DstPort}), true
-	if x == nil || x.peer != f.Src {
-		if y := t.transfers.Get(endpoint{f.Src, f.SrcPort}); y != nil && (x == nil || y.peer == f.Dst) {
-			x, toClient = y, false
+	r := &t.recent[f.Hash%recentSize]
+	if r.hash == f.Hash && r.x != nil && r.x.op != 0 { // else it left the table
+		switch k := &r.x.key; {
+		case k.port == f.DstPort && k.addr == f.Dst:
+			return r.x, true
+		case k.port == f.SrcPort && k.addr == f.Src:
+			return r.x, false
 		}
 	}
+	x, y := t.transfers.Get(endpoint{f.Dst, f.DstPort}), t.transfers.Get(endpoint{f.Src, f.SrcPort})
 	switch {
-	case x == nil:
-	case toClient:
-		t.recent[to] = x
-	default:
-		t.recent[from] = x
+	case x != nil && y != nil:
+		if x.peer != f.Src && y.peer == f.Dst {
+			return y, false
+		}
+		return x, true
+	case x != nil:
+		*r = recent{f.Hash, x}
+		return x, true
+	case y != nil:
+		*r = recent{f.Hash, y}
 	}
-	return x, toClient
-}
-
-// recentSize is how many transfers are found without a look into the table.
-const recentSize = 256
-
-func recentSlot(a *wire.Addr, port uint16) uint8 {
-	return a[15] ^ a[14]*7 ^ uint8(port) ^ uint8(port>>8)*13
+	return y, false
 }
 
 func (t *tracker) expect(x *transfer, now capture.Time, out *track.Out) {

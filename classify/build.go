@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -184,21 +185,17 @@ func (e *Engine) node(n *boot.Node, findings []*finding.Finding, j boot.Verdict)
 			r.Findings = append(r.Findings, f.Rule.ID)
 		}
 	}
-	steps := slices.Clone(n.Steps)
-	slices.SortStableFunc(steps, func(a, b track.Exchange) int {
-		switch {
-		case a.First < b.First:
-			return -1
-		case a.First > b.First:
-			return 1
-		}
-		return 0
-	})
+	steps := n.Steps
+	if !slices.IsSortedFunc(steps, earlier) {
+		steps = slices.Clone(steps)
+		slices.SortStableFunc(steps, earlier)
+	}
 	var evidence []capture.FrameID
 	if j.Root != nil {
 		r.RootCause = j.Root.Rule.ID
 		evidence = j.Root.Frames
 	}
+	r.Timeline = make([]Step, 0, len(steps))
 	for i := range steps {
 		s := &steps[i]
 		file, frames, _ := refs(s.Frames)
@@ -214,6 +211,8 @@ func (e *Engine) node(n *boot.Node, findings []*finding.Finding, j boot.Verdict)
 	r.File, r.Frames, _ = refs(evidence)
 	return r
 }
+
+func earlier(a, b track.Exchange) int { return cmp.Compare(a.First, b.First) }
 
 func stepDetail(s *track.Exchange) string {
 	if s.Outcome == track.Refused && s.Reason != "" {
@@ -261,20 +260,22 @@ func (e *Engine) finding(x *entry, ifaces []capture.Interface) Finding {
 // refs splits frame ids into the first file, the numbers, and the file of each
 // when they are of several files.
 func refs(ids []capture.FrameID) (file int, frames []uint64, files []int) {
-	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	frames = make([]uint64, len(ids))
-	mixed := false
+	if !slices.IsSorted(ids) {
+		ids = slices.Sorted(slices.Values(ids))
+	}
+	frames = make([]uint64, 0, len(ids))
+	if len(ids) == 0 {
+		return 0, frames, nil
+	}
+	file = ids[0].File()
+	mixed := file != ids[len(ids)-1].File()
 	for i, id := range ids {
-		frames[i] = id.Number()
-		mixed = mixed || id.File() != ids[0].File()
-	}
-	if len(ids) > 0 {
-		file = ids[0].File()
-	}
-	if mixed {
-		files = make([]int, len(ids))
-		for i, id := range ids {
-			files[i] = id.File()
+		if i > 0 && id == ids[i-1] {
+			continue
+		}
+		frames = append(frames, id.Number())
+		if mixed {
+			files = append(files, id.File())
 		}
 	}
 	return file, frames, files

@@ -192,11 +192,15 @@ func (f Facts) MarshalJSON() ([]byte, error) {
 type Time capture.Time
 
 // MarshalJSON implements json.Marshaler.
-func (t Time) MarshalJSON() ([]byte, error) {
-	if t == 0 {
-		return []byte(`""`), nil
+func (t Time) MarshalJSON() ([]byte, error) { return t.AppendJSON(nil), nil }
+
+// AppendJSON appends what MarshalJSON returns.
+func (t Time) AppendJSON(b []byte) []byte {
+	b = append(b, '"')
+	if t != 0 {
+		b = capture.Time(t).Std().AppendFormat(b, "2006-01-02T15:04:05.000000000Z")
 	}
-	return []byte(`"` + capture.Time(t).Std().Format("2006-01-02T15:04:05.000000000Z") + `"`), nil
+	return append(b, '"')
 }
 
 // Std converts t for printing.

@@ -67,6 +67,9 @@ const loopGap = 60 * time.Second
 // iPXE's DHCP between, or three times in a row with nothing else loaded.
 func (n *Nodes) looped(v *Node, out *track.Out) {
 	last := v.loads[len(v.loads)-1]
+	if !isLoader(v, last.file) {
+		return
+	}
 	var same []load
 	chained := 0
 	for _, l := range v.loads {
@@ -87,9 +90,6 @@ func (n *Nodes) looped(v *Node, out *track.Out) {
 			return
 		}
 		same = run
-	}
-	if !isLoader(v, last.file) {
-		return
 	}
 	var frames []capture.FrameID
 	for _, l := range same {

@@ -7,10 +7,8 @@ package report
 import (
 	_ "embed"
 	"encoding/json"
-	"fmt"
 	"io"
 	"reflect"
-	"strings"
 
 	"github.com/pxescope/pxescope/classify"
 	"github.com/pxescope/pxescope/classify/track"
@@ -21,56 +19,13 @@ import (
 //go:embed schema.json
 var Schema []byte
 
-// JSON writes r as one indented document. It encodes list by list and element
-// by element: a report of thousands of nodes is never held as text.
+// JSON writes r as one indented document, in the form of encoding/json.
 func JSON(w io.Writer, r *classify.Report) error {
-	v := reflect.ValueOf(r).Elem()
-	for i := range v.NumField() {
-		sep := ",\n"
-		if i == 0 {
-			sep = "{\n"
-		}
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		if _, err := fmt.Fprintf(w, "%s  %q: ", sep, name); err != nil {
-			return err
-		}
-		if err := element(w, v.Field(i), "  "); err != nil {
-			return err
-		}
-	}
-	_, err := io.WriteString(w, "\n}\n")
-	return err
-}
-
-// element writes a value as json.MarshalIndent does inside a document, long
-// lists piece by piece.
-func element(w io.Writer, v reflect.Value, prefix string) error {
-	if v.Kind() != reflect.Slice || v.Len() == 0 {
-		b, err := json.MarshalIndent(v.Interface(), prefix, "  ")
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(b)
-		return err
-	}
-	for i := range v.Len() {
-		sep := ",\n"
-		if i == 0 {
-			sep = "[\n"
-		}
-		if _, err := io.WriteString(w, sep+prefix+"  "); err != nil {
-			return err
-		}
-		b, err := json.MarshalIndent(v.Index(i).Interface(), prefix+"  ", "  ")
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(b); err != nil {
-			return err
-		}
-	}
-	_, err := io.WriteString(w, "\n"+prefix+"]")
-	return err
+	p := printer{w: w, fields: make(map[reflect.Type][]field)}
+	p.value(reflect.ValueOf(r).Elem(), 0)
+	p.buf = append(p.buf, '\n')
+	p.flush()
+	return p.err
 }
 
 // Lines writes r as one object a line: findings, nodes, quality, then the

@@ -25,82 +25,83 @@ import (
 // lanes are veth pairs, as many as there are states.
 type lanes struct {
 	*lab
-	states []floodState
-	layout *Layout
-	links  []link.Link
-	nfts   []string // what takes a lane's nftables table away
+	senders []*sender
+	links   []link.Link
+	nfts    []string // what takes a lane's nftables table away
 }
 
-func newLanes(b *testing.B, states []floodState, layout *Layout) *lanes {
-	l := &lanes{&lab{netlab.New(b), b}, states, layout, make([]link.Link, len(states)), make([]string, len(states))}
-	for i := range states {
+func newLanes(b testing.TB, n int, frames [][]byte) *lanes {
+	l := &lanes{&lab{netlab.New(b), b}, make([]*sender, n), make([]link.Link, n), make([]string, n)}
+	for i := range n {
 		l.Pair(lane(i))
+		for _, ns := range []string{l.Near, l.Far} {
+			l.IP("-n", ns, "link", "set", lane(i), "mtu", "1500") // XDP in one buffer
+		}
 	}
+	l.in(l.Far, func() (err error) {
+		for i := range l.senders {
+			if l.senders[i], err = newSender(lane(i), frames); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	b.Cleanup(l.close)
 	return l
 }
 
 func lane(i int) string { return fmt.Sprintf("veth%d", i) }
 
-// run is the ns a packet of each state, the mean over the lanes.
-func (l *lanes) run() []float64 {
-	spent := make([]float64, len(l.states))
-	var senders []*sender
-	l.in(l.Far, func() (err error) {
-		for i := range l.states {
-			s, err := newSender(lane(i), floodFrames(l.layout))
-			if err != nil {
+func (l *lanes) close() {
+	for i, s := range l.senders {
+		unix.Close(s.fd)
+		if l.links[i] != nil {
+			l.links[i].Close()
+		}
+	}
+}
+
+// run is the ns a packet of each state, on the lanes from shift on.
+func (l *lanes) run(states []floodState, shift int) (spent []float64) {
+	l.in(l.Near, func() error {
+		for i, s := range states {
+			if err := l.arrange((i+shift)%len(states), s); err != nil {
 				return err
 			}
-			senders = append(senders, s)
 		}
 		return nil
 	})
-	order := rand.New(rand.NewPCG(1, 2))
-	for shift := range l.states {
-		l.in(l.Near, func() error { return l.arrange(shift) })
-		l.in(l.Far, func() error {
-			if err := onOneCPU(); err != nil {
-				return err
-			}
-			turns, err := takeTurns(senders, order)
-			for i, t := range turns {
-				spent[(i+shift)%len(l.states)] += t / float64(len(l.states))
-			}
+	l.in(l.Far, func() error {
+		if err := onOneCPU(); err != nil {
 			return err
-		})
-	}
-	for i, s := range senders {
-		unix.Close(s.fd)
-		l.links[i].Close()
-	}
+		}
+		turns, err := takeTurns(l.senders, rand.New(rand.NewPCG(1, uint64(shift))))
+		for i := range turns {
+			spent = append(spent, turns[(i+shift)%len(states)])
+		}
+		return err
+	})
 	return spent
 }
 
-// arrange puts states on lanes, each further by shift than at first.
-func (l *lanes) arrange(shift int) error {
-	for i := range l.states {
-		s := l.states[(i+shift)%len(l.states)]
-		if l.nfts[i] != "" {
-			if err := nft(l.nfts[i]); err != nil {
-				return err
-			}
-			l.nfts[i] = ""
-		}
-		if l.links[i] != nil {
-			if err := l.links[i].Update(s.program); err != nil {
-				return err
-			}
-		} else if err := l.attach(i, s.program); err != nil {
+// arrange puts a state on a lane.
+func (l *lanes) arrange(i int, s floodState) (err error) {
+	if l.nfts[i] != "" {
+		if err := nft(l.nfts[i]); err != nil {
 			return err
 		}
-		if s.nft != nil {
-			if err := nft(s.nft(lane(i))); err != nil {
-				return err
-			}
-			l.nfts[i] = "delete table netdev " + lane(i)
-		}
+		l.nfts[i] = ""
 	}
-	return nil
+	if l.links[i] != nil {
+		err = l.links[i].Update(s.program)
+	} else {
+		err = l.attach(i, s.program)
+	}
+	if err != nil || s.nft == nil {
+		return err
+	}
+	l.nfts[i] = "delete table netdev " + lane(i)
+	return nft(s.nft(lane(i)))
 }
 
 func (l *lanes) attach(i int, p *ebpf.Program) error {
@@ -118,7 +119,7 @@ func (l *lanes) attach(i int, p *ebpf.Program) error {
 
 // takeTurns is the ns a packet of each lane, of its turns the 20th percentile.
 func takeTurns(senders []*sender, order *rand.Rand) ([]float64, error) {
-	const turns, warm, timed = 60, 2, 4 // calls
+	const turns, warm, timed = 40, 2, 4 // calls
 	all := make([][]float64, len(senders))
 	for range turns {
 		for _, i := range order.Perm(len(senders)) {

@@ -20,12 +20,8 @@ func floodReturn(value int32) asm.Instructions {
 	return asm.Instructions{asm.Mov.Imm(asm.R0, value).WithSymbol("done"), asm.Return()}
 }
 
-func floodProgram(b *testing.B, typ ebpf.ProgramType, ins asm.Instructions) *ebpf.Program {
-	s := &ebpf.ProgramSpec{Type: typ, License: "MIT", Instructions: ins}
-	if typ == ebpf.XDP {
-		s.Flags = bpfXDPHasFrags
-	}
-	p, err := ebpf.NewProgram(s)
+func floodProgram(b testing.TB, typ ebpf.ProgramType, ins asm.Instructions) *ebpf.Program {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: typ, License: "MIT", Instructions: ins})
 	privileged(b, err)
 	b.Cleanup(func() { p.Close() })
 	return p

@@ -39,7 +39,7 @@ import (
 //     highest tenth. The interval holds nine tenths of what other draws of
 //     epochs from those seen would give (bootstrap).
 func BenchmarkFlood(b *testing.B) {
-	const epochs = 64
+	const epochs = 48
 	if _, err := exec.LookPath("nft"); err != nil {
 		b.Skip("needs nft (package nftables) to compare with")
 	}

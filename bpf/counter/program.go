@@ -12,10 +12,10 @@ import (
 //
 //	at = start of the frame
 //	with a filter (prefix.go): if it does not match: slot = filtered; goto count
-//	(the plain case first, not for sockets: IPv4 without options, not a fragment,
-//	UDP or TCP: the ports are looked up at once; nearly always one at most is known)
+//	(the plain case first, plain.go, not for sockets: IPv4 without options, not a
+//	fragment, UDP or TCP, one known port at most and no split one: count at once)
 //
-//	long:
+//	long (a function of its own):
 //	tc, also before a filter: if less than 128 bytes lie in the linear part and
 //	    there are more: pull them in
 //	need 14; type = at[12:14]; at += 14
@@ -51,7 +51,7 @@ import (
 //	if first: fragments[key] = slot, side       // least recently used of 4,096 goes
 //
 //	count:
-//	counters[cpu][interface][direction][slot][side] += {1, length of the frame}
+//	counters[cpu][interface][direction][side][slot] += {1, length of the frame}
 //
 //	later: slot, side = fragments[key], or slot = fragments; goto count
 //	a need that fails before the ports: slot = undecodable; goto count

@@ -245,9 +245,10 @@ func (l *Layout) same(a, b Cell) bool {
 	return a.Slot == b.Slot && (a.ToPort == b.ToPort || l.slots[a.Slot].Kind != PortKind)
 }
 
-// block is the number of bytes of counters of one place.
-func block(l *Layout) int { return len(l.slots) * 2 * pairSize }
+// block is the number of bytes of counters of one place: as many as numbers of
+// counters, so that the program has none to check.
+const block = 2 * maxSlots * pairSize
 
 // stride is the number of bytes of counters of one CPU, whole cache lines so
 // that no two CPUs write to the same.
-func stride(l *Layout, places int) int { return (places*block(l) + 63) &^ 63 }
+func stride(places int) int { return places * block }

@@ -26,12 +26,7 @@ type maps struct {
 // rememberedFragments bounds the datagrams whose service is remembered.
 const rememberedFragments = 4096
 
-// countSize has room behind the last counter for any number that a program
-// could take from the fragments' map: the verifier knows it is below 2*maxSlots
-// and not that it is one of ours.
-func (m *maps) countSize() int {
-	return m.cpus*stride(m.layout, m.places) + 2*maxSlots*pairSize
-}
+func (m *maps) countSize() int { return m.cpus * stride(m.places) }
 
 func newMaps(l *Layout, f *filter.Expr, places int) (*maps, error) {
 	cpus, err := ebpf.PossibleCPU()
@@ -84,8 +79,8 @@ func (m *maps) program(h Hook, n int, xdpFrags, echo bool) (*ebpf.Program, error
 	spec := &ebpf.ProgramSpec{
 		Name: "pxe_count", Type: typ, License: "Dual MIT/GPL",
 		Instructions: emit(m.layout, place{
-			hook: h, order: order, cpus: m.cpus, stride: stride(m.layout, m.places),
-			base: n * block(m.layout), egress: block(m.layout), xdpFrags: xdpFrags, echo: echo, filter: pre,
+			hook: h, order: order, cpus: m.cpus, stride: stride(m.places),
+			base: n * block, egress: block, xdpFrags: xdpFrags, echo: echo, filter: pre,
 			countFD: m.counts.FD(), tableFD: m.table.FD(), fragsFD: m.frags.FD(),
 		}),
 	}
@@ -112,15 +107,15 @@ func (m *maps) read() ([][]pair, error) {
 	if err := m.counts.Lookup(uint32(0), b); err != nil {
 		return nil, fmt.Errorf("read the counters: %w", err)
 	}
-	n := len(m.layout.slots) * 2
 	out := make([][]pair, m.places)
 	for i := range out {
-		out[i] = make([]pair, n)
+		out[i] = make([]pair, len(m.layout.slots)*2)
 		for cpu := range m.cpus {
-			at := b[cpu*stride(m.layout, m.places)+i*block(m.layout):]
+			counters := b[cpu*stride(m.places)+i*block:]
 			for j := range out[i] {
-				out[i][j].packets += binary.NativeEndian.Uint64(at[j*pairSize:])
-				out[i][j].bytes += binary.NativeEndian.Uint64(at[j*pairSize+8:])
+				at := counters[(j>>1|j&1<<toBit)*pairSize:]
+				out[i][j].packets += binary.NativeEndian.Uint64(at)
+				out[i][j].bytes += binary.NativeEndian.Uint64(at[8:])
 			}
 		}
 	}

@@ -72,7 +72,7 @@ func refused(err error) error {
 	return err
 }
 
-// prefix puts the filter before the counter. After it the packet is looked up
+// prefix puts the filter before the counter. What follows looks the packet up
 // anew: for the verifier all ways through the filter are one then.
 func (w *writer) prefix() {
 	f := w.p.filter
@@ -98,10 +98,13 @@ func (w *writer) prefix() {
 	}
 	if w.wanted("filtered") {
 		w.here("filtered")
-		w.choose(slotFiltered, "count")
+		if w.p.hook.packetPointers() {
+			w.choose(slotFiltered, "count"+short)
+		} else {
+			w.choose(slotFiltered, "count")
+		}
 	}
 	w.here("matched")
-	w.packet()
 }
 
 // fill copies the packet's first bytes; a packet with fewer is read call by call.

@@ -12,10 +12,10 @@ import (
 //
 //	at = start of the frame
 //	with a filter (prefix.go): if it does not match: slot = filtered; goto count
-//	(the plain case first, not for sockets: IPv4 without options, not a fragment,
-//	UDP or TCP: the ports are looked up at once; nearly always one at most is known)
+//	(the plain case first, plain.go, not for sockets: IPv4 without options, not a
+//	fragment, UDP or TCP, one known port at most and no split one: count at once)
 //
-//	long:
+//	long (a function of its own):
 //	tc, also before a filter: if less than 128 bytes lie in the linear part and
 //	    there are more: pull them in
 //	need 14; type = at[12:14]; at += 14
@@ -51,7 +51,7 @@ import (
 //	if first: fragments[key] = slot, side       // least recently used of 4,096 goes
 //
 //	count:
-//	counters[cpu][interface][direction][slot][side] += {1, length of the frame}
+//	counters[cpu][interface][direction][side][slot] += {1, length of the frame}
 //
 //	later: slot, side = fragments[key], or slot = fragments; goto count
 //	a need that fails before the ports: slot = undecodable; goto count
@@ -63,7 +63,7 @@ import (
 // Registers with one meaning all the way. R0 to R5 are scratch, and lost in
 // helper calls; only a socket filter has such calls before count.
 const (
-	at    = asm.R6 // the present header: a packet pointer, or in a socket filter an offset; then the counter's number, slot<<1|side
+	at    = asm.R6 // the present header: a packet pointer, or in a socket filter an offset; then the counter's number, slot | toPort
 	ctx   = asm.R7 // struct __sk_buff or struct xdp_md
 	end   = asm.R8 // end of the packet's linear part; not in a socket filter
 	proto = asm.R9 // IP protocol, then the offset of its port table
@@ -108,6 +108,9 @@ const (
 
 	pairBits = 4 // a counter is two uint64: packets, bytes
 	pairSize = 1 << pairBits
+
+	toBit  = 8 // of a counter's number: the packet goes to the slot's port
+	toPort = 1 << toBit
 )
 
 // Fields of struct __sk_buff and struct xdp_md (linux/bpf.h).
@@ -115,6 +118,7 @@ const (
 	skbLen         = 0
 	skbPktType     = 4
 	skbVLANPresent = 20
+	skbVLANProto   = 28
 	skbData        = 76
 	skbDataEnd     = 80
 	xdpData        = 0
@@ -139,7 +143,7 @@ type place struct {
 	base     int // of this interface and direction in them
 	egress   int // a socket filter adds it for sent packets
 	xdpFrags bool
-	echo     bool    // return slot<<1|side instead: for test runs
+	echo     bool    // return the number of the counter instead: for test runs
 	filter   *prefix // nil: every packet is counted
 	countFD  int
 	tableFD  int
@@ -150,13 +154,15 @@ type place struct {
 func emit(l *Layout, p place) asm.Instructions {
 	w := &writer{l: l, p: p}
 	w.start()
-	// What nearly every packet needs lies together, the rest behind it.
 	if p.hook.packetPointers() {
 		w.plain()
-	} else {
-		w.jump("long")
+		w.count(short)
+		w.here("long")
+		w.add(asm.Mov.Reg(asm.R1, ctx), asm.Call.Label("headers"), asm.Return())
+		// Another function.
+		w.here("headers")
+		w.add(asm.Mov.Reg(ctx, asm.R1))
 	}
-	w.count()
 	w.long()
 	w.ether()
 	w.ip4()
@@ -166,12 +172,12 @@ func emit(l *Layout, p place) asm.Instructions {
 	w.ports()
 	w.llc()
 	w.fragments()
-	if p.hook.packetPointers() {
-		w.rare(short)
-	}
-	w.rare(long)
+	w.count("")
 	return w.ins
 }
+
+// short is the suffix of labels in the function of plain packets.
+const short = "_short"
 
 // A writer appends instructions; a label waits for the next one.
 type writer struct {
@@ -258,21 +264,23 @@ func (w *writer) raw(n uint16) int32 {
 	return int32(w.p.order.Uint16(b[:]))
 }
 
+// raw4 is a word of these bytes as a load from the packet sees it.
+func (w *writer) raw4(b ...byte) int32 { return int32(w.p.order.Uint32(b)) }
+
 // host turns a number from the packet into the machine's order.
 func host(r asm.Register) asm.Instruction { return asm.HostTo(asm.BE, r, asm.Half) }
 
-// choose sets the counter and goes on; side 0.
+// choose sets the counter and goes on.
 func (w *writer) choose(slot int, label string) {
-	w.add(asm.Mov.Imm(at, int32(slot)<<1))
+	w.add(asm.Mov.Imm32(at, int32(slot)))
 	w.jump(label)
 }
 
-// start finds the packet, and asks the filter.
+// start asks the filter.
 func (w *writer) start() {
 	w.here("counter")
 	w.add(asm.Mov.Reg(ctx, asm.R1))
 	if w.p.filter == nil {
-		w.packet()
 		return
 	}
 	if w.p.hook == TCX {
@@ -283,9 +291,8 @@ func (w *writer) start() {
 	w.prefix()
 }
 
-// long begins anew for a packet that plain does not know.
+// long begins the way through all headers.
 func (w *writer) long() {
-	w.here("long")
 	w.add(
 		asm.Mov.Imm(asm.R0, notFragment),
 		asm.StoreMem(fp, fragKind, asm.R0, asm.DWord),
@@ -293,6 +300,8 @@ func (w *writer) long() {
 	)
 	if w.p.hook == TCX && w.p.filter == nil {
 		w.pull()
+	} else {
+		w.packet()
 	}
 	w.need(14, "undecodable")
 	w.load(asm.R1, 12, asm.Half)
@@ -301,20 +310,28 @@ func (w *writer) long() {
 
 // packet sets at and end to those of the packet.
 func (w *writer) packet() {
-	switch {
-	case w.p.hook == Socket:
+	if w.p.hook == Socket {
 		w.add(asm.Mov.Imm(at, 0))
-	case w.p.hook.xdp():
-		w.add(
-			asm.LoadMem(at, ctx, xdpData, asm.Word),
-			asm.LoadMem(end, ctx, xdpDataEnd, asm.Word),
-		)
-	default:
-		w.add(
-			asm.LoadMem(at, ctx, skbData, asm.Word),
-			asm.LoadMem(end, ctx, skbDataEnd, asm.Word),
-		)
+		return
 	}
+	w.add(
+		asm.LoadMem(at, ctx, w.dataField(), asm.Word),
+		asm.LoadMem(end, ctx, w.dataEndField(), asm.Word),
+	)
+}
+
+func (w *writer) dataField() int16 {
+	if w.p.hook.xdp() {
+		return xdpData
+	}
+	return skbData
+}
+
+func (w *writer) dataEndField() int16 {
+	if w.p.hook.xdp() {
+		return xdpDataEnd
+	}
+	return skbDataEnd
 }
 
 // pull makes the headers of a socket buffer lie in its linear part. Most do:

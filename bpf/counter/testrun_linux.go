@@ -30,5 +30,5 @@ func runCell(p *ebpf.Program, frame []byte) (Cell, error) {
 	if err != nil {
 		return Cell{}, fmt.Errorf("test run: %w", err)
 	}
-	return Cell{Slot: int(v >> 1), ToPort: v&1 != 0}, nil
+	return Cell{Slot: int(v &^ toPort), ToPort: v&toPort != 0}, nil
 }

@@ -72,7 +72,7 @@ type streams struct {
 }
 
 type streamMemory struct {
-	tags  [streamSets][streamWays]uint32 // part of the hash, 0 for a free slot
+	tags  [streamSets][streamWays]uint16 // part of the hash, 0 for a free slot
 	slots [streamSets * streamWays]stream
 	ends  [streamSets * streamWays]ends
 }
@@ -98,7 +98,7 @@ func (t *streams) wanted(f *wire.Frame) bool {
 }
 
 // setOf is where to look for the stream of f, and its tag there.
-func setOf(f *wire.Frame) (set int, tag uint32) { return int(f.Hash >> 53), uint32(f.Hash) | 1 }
+func setOf(f *wire.Frame) (set int, tag uint16) { return int(f.Hash >> 53), uint16(f.Hash) | 1 }
 
 // hosts is both addresses of f from its sender, if they are of IPv4; else wide,
 // and the same for both directions: then ends has to be compared.

@@ -35,6 +35,10 @@ const (
 	maxFiles = 32
 )
 
+// roomForSteps is the most that stands empty in a timeline: a step is 240 bytes,
+// and a boot has some forty.
+const roomForSteps = 16
+
 // A Node is one machine and its boot so far.
 type Node struct {
 	Key
@@ -161,6 +165,9 @@ func (n *Node) addStep(x *track.Exchange) {
 	if len(n.Steps) >= maxSteps {
 		n.Steps = slices.Delete(n.Steps, maxSteps/2, maxSteps/2+1)
 		n.Dropped++
+	}
+	if l := len(n.Steps); l == cap(n.Steps) && l >= roomForSteps { // append would double it
+		n.Steps = append(make([]track.Exchange, 0, l+roomForSteps), n.Steps...)
 	}
 	n.Steps = append(n.Steps, *x)
 }

@@ -116,6 +116,10 @@ func (t *streams) find(f *wire.Frame) (*stream, int) {
 	}
 	set, tag := setOf(f)
 	both, wide := hosts(f)
+	back := both
+	if !wide {
+		back = bits.RotateLeft64(both, 32)
+	}
 	for way, v := range &t.tags[set] {
 		if v != tag {
 			continue
@@ -128,10 +132,7 @@ func (t *streams) find(f *wire.Frame) (*stream, int) {
 			(!wide || t.ends[s.place].client == f.Src && t.ends[s.place].server == f.Dst) {
 			return s, byClient
 		}
-		if !wide {
-			both = bits.RotateLeft64(both, 32)
-		}
-		if s.hosts == both && s.cport == f.DstPort && s.sport == f.SrcPort &&
+		if s.hosts == back && s.cport == f.DstPort && s.sport == f.SrcPort &&
 			(!wide || t.ends[s.place].client == f.Dst && t.ends[s.place].server == f.Src) {
 			return s, byServer
 		}

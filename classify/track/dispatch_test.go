@@ -252,3 +252,44 @@ func TestCopies(t *testing.T) {
 		t.Errorf("got %v allocations, want 0", got)
 	}
 }
+
+// A way that was found before something is expected leads to it all the same,
+// and no longer when its time is over or others took its place.
+func TestRouteIsKeptUpToDate(t *testing.T) {
+	d, _, spies := newSpies(Spec{Name: "tftp", UDP: []uint16{69}})
+	data := udp(1, 2070, 49152)
+	r := d.Route(data)
+	if x := d.Routed(data, &r); x != nil {
+		t.Errorf("before: got %v", x)
+	}
+	want := &Expectation{Proto: wire.ProtoUDP, Addr: data.Src, Port: 2070, Service: "tftp", Tracker: "tftp", Until: 1000}
+	expect := func(e *Expectation) {
+		spies["tftp"].expect = e
+		d.Frame(udp(2, 9, 69))
+	}
+	expect(want)
+	at := func(now capture.Time) *Expectation {
+		f := udp(now, 2070, 49152)
+		return d.Routed(f, &r)
+	}
+	if x := at(3); x == nil || x.Service != "tftp" {
+		t.Errorf("after: got %v", x)
+	}
+	if x := at(1001); x != nil {
+		t.Errorf("too late: got %v", x)
+	}
+	longer := *want
+	longer.Until = 2000
+	expect(&longer)
+	if x := at(1500); x == nil {
+		t.Error("renewed: nothing is expected")
+	}
+	for i := range maxExpected {
+		other := *want
+		other.Addr = wire.Addr4([4]byte{10, 1, byte(i >> 8), byte(i)})
+		expect(&other)
+	}
+	if x := at(1600); x != nil {
+		t.Errorf("pushed out: got %v", x)
+	}
+}

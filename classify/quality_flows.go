@@ -12,7 +12,7 @@ import (
 // another one pushes out is met again without what was known of it.
 type flows struct {
 	slots   [flowSlots]flowSeen
-	crowded bool // one pushed out another
+	crowded bool // in the beginning one pushed out another
 }
 
 const flowSlots = 1024
@@ -52,7 +52,7 @@ func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, side int, fresh bool) {
 	x = &q.flows.slots[h>>40&(flowSlots-1)]
 	if x.tag != h {
 		fresh = x.tag == 0
-		q.flows.crowded = q.flows.crowded || !fresh
+		q.flows.crowded = q.flows.crowded || !fresh && f.Time-q.begun < beginning
 		*x = flowSeen{tag: h}
 		return x, side, fresh
 	}

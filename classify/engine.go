@@ -129,14 +129,9 @@ func (e *Engine) Packet(p *capture.Packet) {
 		e.dispatch.Tick(now)
 		return
 	}
+	e.packets++
 	f := &e.frame
 	e.dec.Decode(p, f)
-	e.judge(f, now)
-}
-
-// judge analyzes a decoded frame.
-func (e *Engine) judge(f *wire.Frame, now capture.Time) {
-	e.packets++
 	f.Time = now
 	if f.Stop != wire.StopNone {
 		e.undecoded[f.Stop]++

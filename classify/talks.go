@@ -2,7 +2,6 @@ package classify
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"math/rand/v2"
 
 	"github.com/pxescope/pxescope/classify/catalog"
@@ -15,7 +14,7 @@ import (
 // need one look-up instead of some ten. Forgetting one costs time and changes no
 // result.
 type talks struct {
-	seed  [2]uint64
+	seed  uint64
 	slots []talk
 	once  talk // of frames that are not remembered
 }
@@ -38,7 +37,7 @@ type talk struct {
 }
 
 func newTalks() talks {
-	return talks{seed: [2]uint64{rand.Uint64(), rand.Uint64()}, slots: make([]talk, 1<<talkBits)}
+	return talks{seed: rand.Uint64(), slots: make([]talk, 1<<talkBits)}
 }
 
 // of is the talk of f. Unless it is known, the caller has to fill it.
@@ -49,30 +48,20 @@ func (v *talks) of(f *wire.Frame) (t *talk, known bool) {
 		return &v.once, false
 	}
 	from, to := binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16, binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16
-	h := fold(from^v.seed[0], f.Hash^v.seed[1]) // with from, Hash stands for to, but for half of IPv6
+	h := track.Mix(v.seed, from, f.Hash) // with from, Hash stands for to, but for half of IPv6
 	if f.IPVersion == 6 {
-		h = fold(h^binary.LittleEndian.Uint64(f.Src[:]), binary.LittleEndian.Uint64(f.Dst[:])^v.seed[1])
+		h = track.Mix(h, binary.LittleEndian.Uint64(f.Src[:]), binary.LittleEndian.Uint64(f.Dst[:]))
 	}
-	h = fold(h^uint64(f.VLAN())<<48^mac(&f.SrcMAC), mac(&f.DstMAC)^uint64(f.Proto)<<48^v.seed[0])
-	h = fold(h^uint64(f.Iface), v.seed[1]) | 1
+	h = track.Mix(h, uint64(f.VLAN())<<48|f.SrcMAC.Uint64(), uint64(f.Proto)<<48|f.DstMAC.Uint64())
+	h = track.Mix(h, uint64(f.Iface), 0) | 1
 	at := f.Hash >> (64 - talkBits) &^ 1
 	if from > to {
 		at |= 1
 	}
-	t = &v.slots[at&(1<<talkBits-1)]
+	t = &v.slots[at]
 	if t.hash == h {
 		return t, true
 	}
 	t.hash = h
 	return t, false
-}
-
-func mac(m *wire.MAC) uint64 {
-	return uint64(binary.LittleEndian.Uint32(m[:])) | uint64(binary.LittleEndian.Uint16(m[4:]))<<32
-}
-
-// fold multiplies to 128 bits and adds both halves without carry.
-func fold(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a, b)
-	return hi ^ lo
 }

@@ -145,8 +145,8 @@ func fingerprint(f *wire.Frame) uint64 {
 	switch {
 	case f.Proto == wire.ProtoUDP && f.IPVersion != 0:
 	case f.IPVersion == 0: // no addresses above: ARP, and what is below IP
-		h = fold(h^macBits(f.SrcMAC)^uint64(f.EtherType)<<48, macBits(f.DstMAC)^k0)
-		h = fold(h^macBits(f.ARP.SenderMAC)^uint64(f.ARP.Op)<<48, macBits(f.ARP.TargetMAC)^k1)
+		h = fold(h^f.SrcMAC.Uint64()^uint64(f.EtherType)<<48, f.DstMAC.Uint64()^k0)
+		h = fold(h^f.ARP.SenderMAC.Uint64()^uint64(f.ARP.Op)<<48, f.ARP.TargetMAC.Uint64()^k1)
 		h = fold(h^binary.LittleEndian.Uint64(f.ARP.Sender[8:]), binary.LittleEndian.Uint64(f.ARP.Target[8:])^k0)
 	case f.Proto == wire.ProtoTCP:
 		h = fold(h^(uint64(f.TCP.Seq)<<32|uint64(f.TCP.Ack)), uint64(f.TCP.Flags)<<16|uint64(f.TCP.Window)^k0)
@@ -191,8 +191,4 @@ const (
 func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
-}
-
-func macBits(m wire.MAC) uint64 {
-	return uint64(binary.LittleEndian.Uint32(m[:]))<<16 | uint64(binary.LittleEndian.Uint16(m[4:]))
 }

@@ -39,7 +39,7 @@ type Dispatcher struct {
 	// portsUDP and portsTCP have a bit for each port with a mask or with
 	// expectations: ephemeral ports are all over the tables, which are larger
 	// than a processor's nearest cache, and the bits are not.
-	portsUDP, portsTCP portSet
+	portsUDP, portsTCP PortSet
 	// version counts what changes in expected, but for the Until of one.
 	version uint32
 
@@ -62,12 +62,6 @@ type expectation struct {
 	Expectation
 	to mask
 }
-
-// A portSet has a bit for each port.
-type portSet [1 << 16 / 64]uint64
-
-func (s *portSet) has(p uint16) bool { return s[p>>6]>>(p&63)&1 != 0 }
-func (s *portSet) add(p uint16)      { s[p>>6] |= 1 << (p & 63) }
 
 // maxExpected bounds the expectations that stand at one time.
 const maxExpected = 8192
@@ -92,11 +86,11 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 		d.names = append(d.names, s.Name)
 		for _, p := range s.UDP {
 			d.udp[p] |= m
-			d.portsUDP.add(p)
+			d.portsUDP.Add(p)
 		}
 		for _, p := range s.TCP {
 			d.tcp[p] |= m
-			d.portsTCP.add(p)
+			d.portsTCP.Add(p)
 		}
 		for _, k := range []struct {
 			kind Kind
@@ -124,12 +118,12 @@ func (d *Dispatcher) Route(f *wire.Frame) Route {
 	switch f.Proto {
 	case wire.ProtoUDP:
 		r.to = d.udpAll
-		if d.portsUDP.has(f.SrcPort) || d.portsUDP.has(f.DstPort) {
+		if d.portsUDP.Has(f.SrcPort) || d.portsUDP.Has(f.DstPort) {
 			r.to |= d.udp[f.SrcPort] | d.udp[f.DstPort]
 		}
 	case wire.ProtoTCP:
 		r.to = d.tcpAll
-		if d.portsTCP.has(f.SrcPort) || d.portsTCP.has(f.DstPort) {
+		if d.portsTCP.Has(f.SrcPort) || d.portsTCP.Has(f.DstPort) {
 			r.to |= d.tcp[f.SrcPort] | d.tcp[f.DstPort]
 		}
 	}
@@ -214,7 +208,7 @@ func (d *Dispatcher) expectedAt(a *wire.Addr, port uint16, proto uint8) *expecta
 	if proto == wire.ProtoTCP {
 		ports, i = &d.portsTCP, 1
 	}
-	if !ports.has(port) || d.expectedPorts[i][port] == 0 {
+	if !ports.Has(port) || d.expectedPorts[i][port] == 0 {
 		return nil
 	}
 	return d.expected.Get(portKey{*a, port, proto})
@@ -344,9 +338,9 @@ func (d *Dispatcher) expect(e Expectation) {
 		d.version++
 		d.ports(k)[k.port]++
 		if k.proto == wire.ProtoTCP {
-			d.portsTCP.add(k.port)
+			d.portsTCP.Add(k.port)
 		} else {
-			d.portsUDP.add(k.port)
+			d.portsUDP.Add(k.port)
 		}
 	}
 	e.index = catalog.None

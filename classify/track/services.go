@@ -53,12 +53,7 @@ func NewServices(cfg *Config) *Services {
 
 // Learn remembers an expectation.
 func (s *Services) Learn(e Expectation) {
-	k := portKey{e.Addr, e.Port, e.Proto}
-	x := s.learnt.Get(k)
-	if x == nil {
-		x = s.learnt.Put(k)
-	}
-	*x = e
+	*s.learnt.At(portKey{e.Addr, e.Port, e.Proto}) = e
 }
 
 // Of is the service of a flow at a time and whether the flow goes to its

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 )
@@ -72,6 +73,11 @@ func (m MAC) IsZero() bool { return m == MAC{} }
 
 // IsGroup reports whether m is multicast or broadcast.
 func (m MAC) IsGroup() bool { return m[0]&1 != 0 }
+
+// Uint64 is the 48 bits of m as a number, for hashing: in no order of the wire.
+func (m MAC) Uint64() uint64 {
+	return uint64(binary.LittleEndian.Uint32(m[:]))<<16 | uint64(binary.LittleEndian.Uint16(m[4:]))
+}
 
 // String is lower-case with colons, empty for the zero MAC.
 func (m MAC) String() string {

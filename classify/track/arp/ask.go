@@ -44,10 +44,7 @@ type ask struct {
 // asked counts one request.
 func (t *tracker) asked(f *wire.Frame, seg segment) {
 	k := askKey{f.ARP.SenderMAC, f.ARP.Target, seg}
-	a := t.asks.Get(k)
-	if a == nil {
-		a = t.asks.Put(k)
-	}
+	a := t.asks.At(k)
 	if a.tries > 0 && f.Time.Sub(a.last) <= t.copies {
 		return // a copy; nobody asks again so soon
 	}

@@ -66,10 +66,7 @@ func (t *tracker) claimed(f *wire.Frame, seg segment, out *track.Out) {
 	own := f.ARP.Op == opRequest || !t.solicited(f, seg)
 	seg.iface = uint16(f.Iface)
 	k := ownerKey{f.ARP.Sender, seg}
-	o := t.owners.Get(k)
-	if o == nil {
-		o = t.owners.Put(k)
-	}
+	o := t.owners.At(k)
 	news := false
 	switch m {
 	case o.has.mac:

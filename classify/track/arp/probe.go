@@ -40,10 +40,7 @@ func (t *tracker) probed(f *wire.Frame, seg segment) {
 	if !f.HasDstMAC || f.DstMAC != wire.Broadcast || f.ARP.Target.IsZero() {
 		return
 	}
-	m := t.probers.Get(f.ARP.SenderMAC)
-	if m == nil {
-		m = t.probers.Put(f.ARP.SenderMAC)
-	}
+	m := t.probers.At(f.ARP.SenderMAC)
 	if f.Time.Sub(m.since) > t.conflict {
 		*m = prober{since: f.Time}
 	}
@@ -53,10 +50,7 @@ func (t *tracker) probed(f *wire.Frame, seg segment) {
 	}
 	seg.iface = uint16(f.Iface)
 	k := ownerKey{f.ARP.Target, seg}
-	p := t.probes.Get(k)
-	if p == nil {
-		p = t.probes.Put(k)
-	}
+	p := t.probes.At(k)
 	*p = probe{f.ARP.SenderMAC, f.Time, f.ID}
 }
 

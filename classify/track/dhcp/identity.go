@@ -159,10 +159,7 @@ func (s *Servers) findBadUUID(f *wire.Frame, mac wire.MAC, id [16]byte, why stri
 
 // namesake notes who uses an id and reports two that do so at one time.
 func (s *Servers) namesake(f *wire.Frame, m Message, o *Options, k nameKey, out *track.Out) {
-	g := s.names.Get(k)
-	if g == nil {
-		g = s.names.Put(k)
-	}
+	g := s.names.At(k)
 	mac := m.CHAddr()
 	me := -1
 	for i := range g.n {
@@ -266,10 +263,7 @@ func (s *Servers) give(f *wire.Frame, m Message, o *Options, c *caller, v *serve
 		return
 	}
 	k := s.leaseKey(f, m, m.YIAddr())
-	h := s.leases.Get(k)
-	if h == nil {
-		h = s.leases.Put(k)
-	}
+	h := s.leases.At(k)
 	g := grantee{mac: mac, server: v.key.id, at: f.Time, frame: f.ID, acked: o.Type() == Ack}
 	if h.now.mac == mac {
 		g.acked = g.acked || h.now.acked

@@ -169,10 +169,7 @@ func (s *Servers) compare(f *wire.Frame, m Message, o *Options, v *server, out *
 		return
 	}
 	k := answerKey{m.CHAddr(), m.XID(), v.key.vlan}
-	a := s.answered.Get(k)
-	if a == nil {
-		a = s.answered.Put(k)
-	}
+	a := s.answered.At(k)
 	mine := answer{v.key, v.terms, f.ID, f.Time}
 	for i := range a.n {
 		if x := &a.all[i]; x.key.id == v.key.id || !x.key.mac.IsZero() && x.key.mac == v.key.mac {

@@ -50,7 +50,7 @@ func (t *tracker) learn(addr wire.Addr, port uint16, proto uint8, prog uint32, p
 	if proto == wire.ProtoTCP {
 		i = 1
 	}
-	t.ports[i].add(port)
+	t.ports[i].Add(port)
 	if s := serviceOf(prog); s != "" {
 		out.Expect(track.Expectation{
 			Proto: proto, Addr: addr, Port: port, Server: true, Service: s, Tracker: Spec.Name, Until: now.Add(learntFor),

@@ -67,16 +67,16 @@ type tracker struct {
 	recent [recentStreams]recentStream // the streams of the last segments, by Hash
 
 	replied replies
-	ports   [2]portSet // known and learnt, index 0 UDP, 1 TCP; bits stay
-	side    lane       // for segments that fill a gap
-	lastID  uint32     // of sessions and streams
+	ports   [2]track.PortSet // known and learnt, index 0 UDP, 1 TCP; bits stay
+	side    lane             // for segments that fill a gap
+	lastID  uint32           // of sessions and streams
 }
 
 func newTracker(cfg *track.Config) track.Tracker {
 	t := &tracker{th: cfg.Site.Thresholds, ledger: newLedger()}
 	for i := range t.ports {
 		for _, p := range [...]uint16{portPortmap, portNFS, portMount} {
-			t.ports[i].add(p)
+			t.ports[i].Add(p)
 		}
 	}
 	t.calls = track.NewHashed(maxCalls, hashCall, func(_ callKey, c *call) { t.finalize(c) })
@@ -146,7 +146,7 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 	case wire.ProtoUDP:
 		t.datagram(f, out)
 	case wire.ProtoTCP:
-		if p := &t.ports[1]; p.has(f.SrcPort) || p.has(f.DstPort) || mayBeCall(f.Payload) {
+		if p := &t.ports[1]; p.Has(f.SrcPort) || p.Has(f.DstPort) || mayBeCall(f.Payload) {
 			t.segment(f, out)
 		}
 	case wire.ProtoICMP, wire.ProtoICMPv6:
@@ -357,18 +357,12 @@ func (t *tracker) Evicted() uint64 {
 // known reports whether a port is RPC without being learnt.
 func known(port uint16) bool { return port == portNFS || port == portPortmap || port == portMount }
 
-// A portSet has a bit for each port.
-type portSet [1 << 16 / 64]uint64
-
-func (s *portSet) has(p uint16) bool { return s[p>>6]>>(p&63)&1 != 0 }
-func (s *portSet) add(p uint16)      { s[p>>6] |= 1 << (p & 63) }
-
 // serves reports whether one end of f is a port that is known, or learnt, to
 // serve RPC; proto is the index in ports.
 func (t *tracker) serves(f *wire.Frame, proto int) bool {
 	p := &t.ports[proto]
-	return p.has(f.DstPort) && (known(f.DstPort) || t.learnt.Get(serverKey{f.Dst, f.DstPort, f.Proto}) != nil) ||
-		p.has(f.SrcPort) && (known(f.SrcPort) || t.learnt.Get(serverKey{f.Src, f.SrcPort, f.Proto}) != nil)
+	return p.Has(f.DstPort) && (known(f.DstPort) || t.learnt.Get(serverKey{f.Dst, f.DstPort, f.Proto}) != nil) ||
+		p.Has(f.SrcPort) && (known(f.SrcPort) || t.learnt.Get(serverKey{f.Src, f.SrcPort, f.Proto}) != nil)
 }
 
 func ms(d time.Duration) int64 { return d.Milliseconds() }

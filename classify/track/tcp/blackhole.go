@@ -75,10 +75,7 @@ func (t *tracker) repeated(s *stream, d int, idle time.Duration, f *wire.Frame, 
 		return // not the segment that the receiver waits for, or not one segment
 	}
 	k := t.streams.from(s, d)
-	w := t.troubles.Get(k)
-	if w == nil {
-		w = t.troubles.Put(k)
-	}
+	w := t.troubles.At(k)
 	*flags |= inTrouble
 	if w.again == 0 || w.seq != f.TCP.Seq {
 		w.seq, w.size, w.first, w.again, w.alive = f.TCP.Seq, n, f.Time, 0, false
@@ -185,10 +182,7 @@ func (t *tracker) tooBig(f *wire.Frame) {
 	if id, _ := t.services.Of(q, f.Time); id == "" {
 		return
 	}
-	w := t.troubles.Get(q)
-	if w == nil {
-		w = t.troubles.Put(q)
-	}
+	w := t.troubles.At(q)
 	w.mtu, w.router = max(f.ICMP.MTU, 1), f.Src
 	w.frames.add(f.ID)
 }

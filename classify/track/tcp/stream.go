@@ -6,6 +6,7 @@ import (
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/catalog"
+	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
@@ -67,7 +68,7 @@ type ends struct {
 // ports, in sets of ways. A full set gives up the stream that was idle longest:
 // it loses its place in a retransmission and at most flushBytes of its count.
 type streams struct {
-	ports [1 << 10]uint64 // ports of known services, one bit each
+	ports track.PortSet // of known services
 	*streamMemory
 }
 
@@ -86,15 +87,13 @@ const (
 func (t *streams) services(c *catalog.Catalog) {
 	for port, e := range c.Table(wire.ProtoTCP) {
 		if e.Index() != catalog.None {
-			t.want(uint16(port))
+			t.ports.Add(uint16(port))
 		}
 	}
 }
 
-func (t *streams) want(port uint16) { t.ports[port>>6] |= 1 << (port & 63) }
-
 func (t *streams) wanted(f *wire.Frame) bool {
-	return t.ports[f.SrcPort>>6]>>(f.SrcPort&63)&1|t.ports[f.DstPort>>6]>>(f.DstPort&63)&1 != 0
+	return t.ports.Has(f.SrcPort) || t.ports.Has(f.DstPort)
 }
 
 // setOf is where to look for the stream of f, and its tag there.

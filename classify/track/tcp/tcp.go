@@ -67,7 +67,7 @@ func newTracker(cfg *track.Config) *tracker {
 func (t *tracker) Learn(e track.Expectation) {
 	if e.Proto == wire.ProtoTCP {
 		t.services.Learn(e)
-		t.streams.want(e.Port)
+		t.streams.ports.Add(e.Port)
 	}
 }
 

@@ -148,9 +148,6 @@ func (t *tracker) served(key fetchKey, fe *fetch, at capture.Time, out *track.Ou
 	if fe.file.list != listNone {
 		t.listFound(key, fe, at, out)
 	}
-	n := t.servers.Get(key.server)
-	if n == nil {
-		n = t.servers.Put(key.server)
-	}
+	n := t.servers.At(key.server)
 	n.add(fe.name)
 }

@@ -16,6 +16,7 @@ type clock struct {
 	shift         capture.Time  // engine time - packet time
 	raw           capture.Time  // the last packet's own time
 	started       bool
+	steady        bool // started, and shift is 0: then raw is now
 	jumps         []jump
 	jumped        uint64 // jumps, those beyond maxJumps included
 	outOfOrder    uint64 // packets levelled
@@ -39,9 +40,8 @@ const (
 
 // set reads the time of a packet.
 func (c *clock) set(p *capture.Packet) capture.Time {
-	// Nearly always: a little later than the one before, by a clock that never
-	// stepped.
-	if at := p.Time; c.shift == 0 && at >= c.raw && at >= c.now && at <= endOfTime && at.Sub(c.raw) <= c.forward && c.started {
+	// Nearly always: a little later than the one before.
+	if at := p.Time; c.steady && at >= c.now && at.Sub(c.now) <= c.forward && at <= endOfTime {
 		c.raw, c.now = at, at
 		return at
 	}
@@ -51,7 +51,7 @@ func (c *clock) set(p *capture.Packet) capture.Time {
 func (c *clock) step(p *capture.Packet) capture.Time {
 	at := min(max(p.Time, 0), endOfTime)
 	if !c.started {
-		c.started = true
+		c.started, c.steady = true, true
 		c.now, c.raw = at, at
 		return c.now
 	}
@@ -62,6 +62,7 @@ func (c *clock) step(p *capture.Packet) capture.Time {
 		// One microsecond: the order stays, nothing else is known.
 		t = min(c.now+capture.Time(time.Microsecond), endOfTime)
 		c.shift = t - at
+		c.steady = c.shift == 0
 		c.jumped++
 		if len(c.jumps) < maxJumps {
 			c.jumps = append(c.jumps, jump{t, step, p.ID, c.shift})

@@ -133,10 +133,6 @@ func (e *Engine) Packet(p *capture.Packet) {
 	f := &e.frame
 	e.dec.Decode(p, f)
 	f.Time = now
-	if f.Stop != wire.StopNone {
-		e.undecoded[f.Stop]++
-		e.unread.frame(f)
-	}
 	t, known := e.talks.of(f)
 	if !known {
 		e.meet(t, f)
@@ -148,7 +144,8 @@ func (e *Engine) Packet(p *capture.Packet) {
 		if x := e.dispatch.Routed(f, &t.route); x != nil {
 			svc, toServer = e.services.expected(f, x)
 		}
-		if e.nodes.Heard(f, &e.joined) {
+		if e.nodes.Watches(f) {
+			e.nodes.Heard(f, &e.joined)
 			e.take()
 		}
 	}
@@ -158,11 +155,18 @@ func (e *Engine) Packet(p *capture.Packet) {
 
 // meet decides what the headers of f decide.
 func (e *Engine) meet(t *talk, f *wire.Frame) {
+	if f.Stop != wire.StopNone {
+		e.undecoded[f.Stop]++
+		e.unread.frame(f)
+	}
 	t.service, t.toServer, t.follow = e.services.of(f)
 	t.route = e.dispatch.Route(f)
 	var s *segmentSeen
 	s, t.headers = e.quality.meet(f)
 	t.segment = s.number
+	if f.Proto == wire.ProtoUDP && (isDHCPPort(f.SrcPort) || isDHCPPort(f.DstPort)) {
+		t.forget() // the direction is in the message
+	}
 }
 
 // expireNodes lets the deadlines of trackers and nodes pass in their order.

@@ -27,7 +27,7 @@ type quality struct {
 	dhcp     dhcpSeen
 	blind    map[direction]*blindness
 
-	packets  uint64
+	packets  uint64       // with headers that were met
 	begun    capture.Time // of the first packet
 	midFlow  uint64       // conversations that ran when the capture began
 	snap     int          // length of the longest frame that was cut
@@ -120,18 +120,27 @@ type headers uint8
 
 const (
 	toOne      headers = 1 << iota // to one machine
+	toMAC                          // and the link layer says so
 	toSeveral                      // to an address that stands for several
 	alike                          // two sides that look alike: NTP, syslog, a host with itself
 	onBootPort                     // of DHCP or TFTP
 	onDHCPPort
+	mayBeDHCP  // a message of DHCPv4
+	fromSecond // of the two sides of a flow, see flowOf
 )
 
 // meet reads the headers of a frame, which need not be read again when others
 // have the same, and finds its segment.
 func (q *quality) meet(f *wire.Frame) (s *segmentSeen, h headers) {
+	if q.packets == 0 {
+		q.begun = f.Time
+	}
 	s = q.segment(segment{f.Iface, f.VLAN()})
 	if !f.DstMAC.IsGroup() && !f.Dst.IsMulticast() {
 		h |= toOne
+		if f.HasDstMAC {
+			h |= toMAC
+		}
 	}
 	if h&toOne == 0 || isBroadcast(f.Dst) {
 		h |= toSeveral
@@ -145,12 +154,18 @@ func (q *quality) meet(f *wire.Frame) (s *segmentSeen, h headers) {
 			h |= onDHCPPort
 		}
 	}
+	if f.Proto == wire.ProtoUDP && (f.SrcPort == 67 || f.SrcPort == 68 || f.DstPort == 67) {
+		h |= mayBeDHCP
+	}
+	if isSecond(f) {
+		h |= fromSecond
+	}
 	if f.ARP.Op != 0 {
 		q.hosts.saw(&f.SrcMAC, &f.ARP.Sender)
 	} else {
 		q.hosts.saw(&f.SrcMAC, &f.Src)
 	}
-	if h&toOne != 0 && f.HasDstMAC {
+	if h&toMAC != 0 {
 		s.between(f.SrcMAC, f.DstMAC)
 	}
 	return s, h
@@ -159,34 +174,43 @@ func (q *quality) meet(f *wire.Frame) (s *segmentSeen, h headers) {
 // frame reads one frame whose headers were met. svc is its service and toServer
 // its direction, as counted.
 func (q *quality) frame(f *wire.Frame, s *segmentSeen, h headers, svc catalog.Index, toServer bool) {
-	if q.packets == 0 {
-		q.begun = f.Time
-	}
 	q.packets++
-	q.count(s, f, svc)
+	if s.packets == 0 {
+		s.service = svc
+	}
+	s.packets++
+	if svc != s.service {
+		s.mixed = true
+	}
+	if f.CapLen < f.WireLen || f.WireLen > maxFrame || f.Link != capture.LinkEthernet {
+		q.unusual(s, f)
+	}
 	if h&onBootPort != 0 {
 		s.bootPorts++
 		if h&onDHCPPort != 0 {
 			s.dhcp++
 		}
 	}
-	if h&toOne != 0 && f.HasDstMAC {
+	if h&toMAC != 0 {
 		s.unicast++
 	}
+	if q.asks.open > 0 && f.IPVersion == 4 {
+		q.resolved(s, f)
+	}
 	switch {
+	case f.Proto == wire.ProtoTCP:
+		if f.Stop == wire.StopNone {
+			q.segmentOf(s, f, h)
+		}
+	case h&mayBeDHCP != 0:
+		q.dhcp.message(q, f)
+	case f.Proto == wire.ProtoUDP:
+		if f.Time-q.begun < beginning {
+			q.datagram(f, svc, toServer)
+		}
 	case f.ARP.Op != 0:
 		s.arp++
 		q.asked(f)
-	case q.asks.open > 0 && f.IPVersion == 4:
-		q.resolved(s, f)
-	}
-	switch f.Proto {
-	case wire.ProtoTCP:
-		if f.Stop == wire.StopNone {
-			q.segmentOf(s, f)
-		}
-	case wire.ProtoUDP:
-		q.datagram(f, svc, toServer)
 	}
 	switch {
 	case svc == catalog.None || h&alike != 0:
@@ -203,13 +227,8 @@ func (q *quality) frame(f *wire.Frame, s *segmentSeen, h headers, svc catalog.In
 	}
 }
 
-// count is the plain arithmetic over the frames of a segment.
-func (q *quality) count(s *segmentSeen, f *wire.Frame, svc catalog.Index) {
-	if s.packets == 0 {
-		s.service = svc
-	}
-	s.packets++
-	s.mixed = s.mixed || svc != s.service
+// unusual reads a frame that is cut, long, or of another link type than Ethernet.
+func (q *quality) unusual(s *segmentSeen, f *wire.Frame) {
 	if f.CapLen < f.WireLen {
 		s.cut++
 		q.snap = max(q.snap, f.CapLen)
@@ -219,7 +238,7 @@ func (q *quality) count(s *segmentSeen, f *wire.Frame, svc catalog.Index) {
 		if f.Outgoing && len(q.local) < maxLocal && !q.local[f.SrcMAC] {
 			q.local[f.SrcMAC] = true
 		}
-	} else if f.WireLen > maxFrame && f.WireLen > maxFrame+4*int(f.TagCount) && f.Tunnel == wire.NoTunnel {
+	} else if f.WireLen > maxFrame+4*int(f.TagCount) && f.Tunnel == wire.NoTunnel {
 		s.oversize++
 		q.tooLong(f)
 	}

@@ -20,136 +20,145 @@ const flowSlots = 1024
 // A flowSeen is a conversation. Sides are told by comparing addresses and
 // ports, not by who began.
 type flowSeen struct {
-	tag   uint64
-	flags uint8
-	rises [2]uint8 // how often a side acknowledged more, while the other is unseen
-	next  [2]uint32
-	ack   [2]uint32
-	hole  [2][2]uint32 // bytes that a side sent and the capture does not show
+	tag  uint64
+	side [2]flowSide
 }
 
-// Flags of a flowSeen; those of the second side are one bit up.
+// A flowSide is what one side sent.
+type flowSide struct {
+	next, ack uint32
+	hole      [2]uint32 // bytes that it sent and the capture does not show
+	flags     uint8
+	rises     uint8 // how often it acknowledged more, while the other is unseen
+}
+
+// Flags of a flowSide.
 const (
-	sawSide  = 1 << (2 * iota) // a frame of the side
-	askedSYN                   // its SYN, and nothing of the other side since
+	saw      = 1 << iota // a frame of it
+	askedSYN             // its SYN, and nothing of the other side since
 	hasHole
-	toldBlind
+	toldBlind // what the other side sends was said to be hidden
 )
 
 // risesProve is how often acknowledgments must rise over data that nobody saw
 // before one direction counts as hidden.
 const risesProve = 3
 
-// flowOf finds the slot of a flow, the same for both directions, and the side
-// that f is from. fresh says that the conversation is met for the first time for
-// certain: no other one stood in its place.
-func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, side int, fresh bool) {
+// isSecond reports which of the two sides of a flow f is from.
+func isSecond(f *wire.Frame) bool {
 	a, b := binary.LittleEndian.Uint64(f.Src[8:]), binary.LittleEndian.Uint64(f.Dst[8:])
+	return a > b || a == b && f.SrcPort > f.DstPort
+}
+
+// flowOf finds the slot of a flow, the same for both directions. fresh says that
+// the conversation is met for the first time for certain: no other one stood in
+// its place.
+func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, fresh bool) {
 	h := f.Hash | 1
-	if a > b || a == b && f.SrcPort > f.DstPort {
-		side = 1
-	}
 	x = &q.flows.slots[h>>40&(flowSlots-1)]
-	if x.tag != h {
-		fresh = x.tag == 0
-		q.flows.crowded = q.flows.crowded || !fresh && f.Time-q.begun < beginning
-		*x = flowSeen{tag: h}
-		return x, side, fresh
+	if x.tag == h {
+		return x, false
 	}
-	return x, side, false
+	fresh = x.tag == 0
+	q.flows.crowded = q.flows.crowded || !fresh && f.Time-q.begun < beginning
+	*x = flowSeen{tag: h}
+	return x, fresh
 }
 
 // segmentOf reads a TCP segment.
-func (q *quality) segmentOf(s *segmentSeen, f *wire.Frame) {
-	x, d, fresh := q.flowOf(f)
+func (q *quality) segmentOf(s *segmentSeen, f *wire.Frame, h headers) {
+	x, fresh := q.flowOf(f)
+	me, other := &x.side[0], &x.side[1]
+	if h&fromSecond != 0 {
+		me, other = other, me
+	}
 	flags := f.TCP.Flags
+	if me.flags == saw && other.flags == saw && flags&(wire.SYN|wire.RST|wire.ACK) == wire.ACK {
+		me.ack = f.TCP.Ack // nothing is missed, as mostly
+		me.data(false, f.TCP.Seq, uint32(max(f.PayloadLen, 0)))
+		return
+	}
 	if fresh && flags&(wire.SYN|wire.RST) == 0 && f.Time-q.begun < beginning {
 		q.midFlow++
 	}
-	me, other := uint8(sawSide)<<d, uint8(sawSide)<<(1-d)
-	if x.flags&(toldBlind<<(1-d)) != 0 {
-		x.flags &^= toldBlind << (1 - d)
+	if other.flags&toldBlind != 0 {
+		other.flags &^= toldBlind
 		q.seenAfterAll(s, direction{f.Src, f.Dst}) // out of order, or one packet was dropped
 	}
 	switch {
 	case flags&(wire.SYN|wire.ACK) == wire.SYN:
-		if x.flags&other != 0 && x.next[d] == f.TCP.Seq+1 {
+		if other.flags&saw != 0 && me.next == f.TCP.Seq+1 {
 			return // a late copy
 		}
-		if x.flags&other != 0 && x.ack[1-d] == f.TCP.Seq+1 { // captured after its SYN, ACK
-			x.flags |= me
-			x.next[d] = f.TCP.Seq + 1
+		if other.flags&saw != 0 && other.ack == f.TCP.Seq+1 { // captured after its SYN, ACK
+			me.flags |= saw
+			me.next = f.TCP.Seq + 1
 			return
 		}
-		*x = flowSeen{tag: x.tag, flags: me | askedSYN<<d}
-		x.next[d] = f.TCP.Seq + 1
+		*me, *other = flowSide{flags: saw | askedSYN, next: f.TCP.Seq + 1}, flowSide{}
 		return
 	case flags&wire.SYN != 0:
-		x.flags |= me
-		x.flags &^= askedSYN << (1 - d)
-		x.next[d] = f.TCP.Seq + 1
-		x.ack[d] = f.TCP.Ack
+		me.flags |= saw
+		other.flags &^= askedSYN
+		me.next = f.TCP.Seq + 1
+		me.ack = f.TCP.Ack
 		return
 	case flags&wire.RST != 0 || flags&wire.ACK == 0:
-		x.flags |= me
-		x.flags &^= askedSYN << (1 - d)
+		me.flags |= saw
+		other.flags &^= askedSYN
 		return
 	}
-	first := x.flags&me == 0
-	x.flags |= me
-	x.flags &^= askedSYN << (1 - d)
+	first := me.flags&saw == 0
+	me.flags |= saw
+	other.flags &^= askedSYN
 	ack := f.TCP.Ack
 	switch {
-	case x.flags&other != 0:
-		if x.flags&(hasHole<<(1-d)) != 0 && int32(ack-x.hole[1-d][1]) >= 0 {
+	case other.flags&saw != 0:
+		if other.flags&hasHole != 0 && int32(ack-other.hole[1]) >= 0 {
 			s.lost++
-			x.flags &^= hasHole << (1 - d)
+			other.flags &^= hasHole
 		}
-	case x.flags&(toldBlind<<d) != 0:
-	case x.flags&(askedSYN<<d) != 0:
-		x.flags |= toldBlind << d
+	case me.flags&toldBlind != 0:
+	case me.flags&askedSYN != 0:
+		me.flags |= toldBlind
 		q.unseen(s, direction{f.Dst, f.Src}, blindness{mac: f.SrcMAC, frame: f.ID, how: "goes on after its SYN without the SYN, ACK"})
-	case !first && int32(ack-x.ack[d]) > 0:
-		if x.rises[d]++; x.rises[d] == risesProve {
-			x.flags |= toldBlind << d
+	case !first && int32(ack-me.ack) > 0:
+		if me.rises++; me.rises == risesProve {
+			me.flags |= toldBlind
 			q.unseen(s, direction{f.Dst, f.Src}, blindness{mac: f.SrcMAC, frame: f.ID, how: "acknowledges TCP data that was never seen"})
 		}
 	}
-	x.ack[d] = ack
-	x.data(d, first, f.TCP.Seq, uint32(max(f.PayloadLen, 0)))
+	me.ack = ack
+	me.data(first, f.TCP.Seq, uint32(max(f.PayloadLen, 0)))
 }
 
 // data follows the sequence numbers of a side and remembers one hole in them.
-func (x *flowSeen) data(d int, first bool, seq, n uint32) {
-	switch step := int32(seq - x.next[d]); {
-	case first && x.next[d] == 0, step > 1<<28, step < -1<<28:
-		x.flags &^= hasHole << d
-		x.next[d] = seq + n
+func (v *flowSide) data(first bool, seq, n uint32) {
+	switch step := int32(seq - v.next); {
+	case first && v.next == 0, step > 1<<28, step < -1<<28:
+		v.flags &^= hasHole
+		v.next = seq + n
 		return
 	case step > 1 && n > 0: // 1 is a FIN's, or a keep-alive's
-		if x.flags&(hasHole<<d) == 0 {
-			x.flags |= hasHole << d
-			x.hole[d] = [2]uint32{x.next[d], seq}
+		if v.flags&hasHole == 0 {
+			v.flags |= hasHole
+			v.hole = [2]uint32{v.next, seq}
 		}
-	case step < 0 && x.flags&(hasHole<<d) != 0 && int32(x.hole[d][1]-seq) > 0 && int32(seq+n-x.hole[d][0]) > 0:
-		x.flags &^= hasHole << d // it came after all, or again
+	case step < 0 && v.flags&hasHole != 0 && int32(v.hole[1]-seq) > 0 && int32(seq+n-v.hole[0]) > 0:
+		v.flags &^= hasHole // it came after all, or again
 	}
-	if end := seq + n; int32(end-x.next[d]) > 0 {
-		x.next[d] = end
+	if end := seq + n; int32(end-v.next) > 0 {
+		v.next = end
 	}
 }
 
-// datagram reads a UDP datagram: DHCP always, others as long as they can tell
-// that they began before the capture.
+// datagram reads a UDP datagram of the beginning, that may tell that others were
+// before the capture.
 func (q *quality) datagram(f *wire.Frame, svc catalog.Index, toServer bool) {
-	if f.SrcPort == 67 || f.SrcPort == 68 || f.DstPort == 67 {
-		q.dhcp.message(q, f)
+	if f.Stop != wire.StopNone || f.Copy {
 		return
 	}
-	if f.Time-q.begun >= beginning || f.Stop != wire.StopNone || f.Copy {
-		return
-	}
-	_, _, fresh := q.flowOf(f)
+	_, fresh := q.flowOf(f)
 	switch {
 	case !fresh || f.SrcPort == f.DstPort || f.Dst.IsMulticast():
 	case svc == catalog.None:

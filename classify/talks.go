@@ -15,7 +15,7 @@ import (
 // result.
 type talks struct {
 	seed  uint64
-	slots []talk
+	slots *[1 << talkBits]talk
 	once  talk // of frames that are not remembered
 }
 
@@ -37,31 +37,31 @@ type talk struct {
 }
 
 func newTalks() talks {
-	return talks{seed: rand.Uint64(), slots: make([]talk, 1<<talkBits)}
+	return talks{seed: rand.Uint64(), slots: new([1 << talkBits]talk)}
 }
 
 // of is the talk of f. Unless it is known, the caller has to fill it.
 func (v *talks) of(f *wire.Frame) (t *talk, known bool) {
-	// A fragment may lack its ports. DHCP's direction is in the message, and
-	// is rare.
-	if f.Hash == 0 || f.Fragment != wire.Whole || f.Stop != wire.StopNone || f.Proto == wire.ProtoUDP && (isDHCPPort(f.SrcPort) || isDHCPPort(f.DstPort)) {
+	if f.Hash == 0 || f.Fragment != wire.Whole || f.Stop != wire.StopNone { // a fragment may lack its ports
 		return &v.once, false
 	}
 	from, to := binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16, binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16
-	h := track.Mix(v.seed, from, f.Hash) // with from, Hash stands for to, but for half of IPv6
+	h := track.Mix(v.seed+uint64(f.Iface)<<32+uint64(f.Link), from, f.Hash) // with from, Hash stands for to, but for half of IPv6
 	if f.IPVersion == 6 {
 		h = track.Mix(h, binary.LittleEndian.Uint64(f.Src[:]), binary.LittleEndian.Uint64(f.Dst[:]))
 	}
-	h = track.Mix(h, uint64(f.VLAN())<<48|f.SrcMAC.Uint64(), uint64(f.Proto)<<48|f.DstMAC.Uint64())
-	h = track.Mix(h, uint64(f.Iface), 0) | 1
+	h = track.Mix(h, uint64(f.VLAN())<<48|f.SrcMAC.Uint64(), uint64(f.Proto)<<48|f.DstMAC.Uint64()) | 1
 	at := f.Hash >> (64 - talkBits) &^ 1
 	if from > to {
 		at |= 1
 	}
-	t = &v.slots[at]
+	t = &v.slots[at%uint64(len(v.slots))]
 	if t.hash == h {
 		return t, true
 	}
 	t.hash = h
 	return t, false
 }
+
+// forget makes the next frame with the headers of t be met anew.
+func (t *talk) forget() { t.hash = 0 }

@@ -37,18 +37,15 @@ func (w *watched) drop(v *Node) {
 	v.watch = watch{}
 }
 
-// Heard tells of any frame. A node of which a load is awaited and that speaks
-// TCP, or UDP on a port of its own, loads: on whatever port the URL names. The
-// result says that out may hold something.
-func (n *Nodes) Heard(f *wire.Frame, out *track.Out) bool {
-	if n.watched.macs[f.SrcMAC[5]] == 0 && n.watched.addrs[f.Src[15]] == 0 {
-		return false
-	}
-	n.heard(f, out)
-	return true
+// Watches reports whether f may be of a node from which a load is awaited: then
+// Heard has to be told of it.
+func (n *Nodes) Watches(f *wire.Frame) bool {
+	return n.watched.macs[f.SrcMAC[5]]|n.watched.addrs[f.Src[15]] != 0
 }
 
-func (n *Nodes) heard(f *wire.Frame, out *track.Out) {
+// Heard tells of a frame. A node of which a load is awaited and that speaks TCP,
+// or UDP on a port of its own, loads: on whatever port the URL names.
+func (n *Nodes) Heard(f *wire.Frame, out *track.Out) {
 	if f.Stop != wire.StopNone || f.Dst.IsMulticast() || f.DstMAC.IsGroup() {
 		return
 	}

@@ -14,9 +14,9 @@ type clock struct {
 	back, forward time.Duration // larger steps are clock steps
 	now           capture.Time  // engine time
 	shift         capture.Time  // engine time - packet time
-	raw           capture.Time  // the last packet's own time
+	raw           capture.Time  // the last packet's own time, unless steady
 	started       bool
-	steady        bool // started, and shift is 0: then raw is now
+	steady        bool // started, and shift is 0: packets' time is the engine's
 	jumps         []jump
 	jumped        uint64 // jumps, those beyond maxJumps included
 	outOfOrder    uint64 // packets levelled
@@ -38,18 +38,25 @@ const (
 	endOfTime = capture.Time(1 << 62)
 )
 
-// set reads the time of a packet.
-func (c *clock) set(p *capture.Packet) capture.Time {
-	// Nearly always: a little later than the one before.
-	if at := p.Time; c.steady && at >= c.now && at.Sub(c.now) <= c.forward && at <= endOfTime {
-		c.raw, c.now = at, at
-		return at
+// on goes on to the time of a packet that is a little later than the one before,
+// as nearly all are; else set has to.
+func (c *clock) on(at capture.Time) bool {
+	if !c.steady || at < c.now || at.Sub(c.now) > c.forward || at > endOfTime {
+		return false
 	}
-	return c.step(p)
+	c.now = at
+	return true
 }
 
-func (c *clock) step(p *capture.Packet) capture.Time {
-	at := min(max(p.Time, 0), endOfTime)
+// set reads the time of a packet, or of a tick.
+func (c *clock) set(at capture.Time, id capture.FrameID) capture.Time {
+	if c.on(at) {
+		return at
+	}
+	at = min(max(at, 0), endOfTime)
+	if c.steady {
+		c.raw = c.now
+	}
 	if !c.started {
 		c.started, c.steady = true, true
 		c.now, c.raw = at, at
@@ -58,14 +65,14 @@ func (c *clock) step(p *capture.Packet) capture.Time {
 	step := at.Sub(c.raw)
 	t := at + c.shift
 	switch {
-	case step < -c.back || step > c.forward && !p.Tick():
+	case step < -c.back || step > c.forward && id.Number() != 0:
 		// One microsecond: the order stays, nothing else is known.
 		t = min(c.now+capture.Time(time.Microsecond), endOfTime)
 		c.shift = t - at
 		c.steady = c.shift == 0
 		c.jumped++
 		if len(c.jumps) < maxJumps {
-			c.jumps = append(c.jumps, jump{t, step, p.ID, c.shift})
+			c.jumps = append(c.jumps, jump{t, step, id, c.shift})
 		}
 		c.raw = at // also when it lies before
 	case t < c.now:
@@ -75,6 +82,14 @@ func (c *clock) step(p *capture.Packet) capture.Time {
 	c.raw = max(at, c.raw)
 	c.now = min(t, endOfTime)
 	return c.now
+}
+
+// last is the last packet's own time.
+func (c *clock) last() capture.Time {
+	if c.steady {
+		return c.now
+	}
+	return c.raw
 }
 
 // packet turns engine time into the packets' own time.

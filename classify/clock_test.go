@@ -10,8 +10,10 @@ import (
 
 const second = capture.Time(time.Second)
 
+var frame = capture.NewFrameID(0, 1)
+
 func at(t capture.Time) *capture.Packet {
-	return &capture.Packet{ID: capture.NewFrameID(0, 1), Time: t}
+	return &capture.Packet{ID: frame, Time: t}
 }
 
 func TestClock(t *testing.T) {
@@ -40,7 +42,7 @@ func TestClock(t *testing.T) {
 		k := clock{back: time.Second, forward: 300 * time.Second}
 		last := capture.Time(-1)
 		for _, p := range c.packets {
-			now := k.set(p)
+			now := k.set(p.Time, p.ID)
 			if now < last {
 				t.Errorf("%s: time goes back from %d to %d", c.name, last, now)
 			}
@@ -57,8 +59,8 @@ func TestClock(t *testing.T) {
 
 func TestClockSpans(t *testing.T) {
 	k := clock{back: time.Second, forward: 300 * time.Second}
-	k.set(at(1000 * second))
-	k.set(at(100 * second)) // engine time 1000 s and 1 us
+	k.set(1000*second, frame)
+	k.set(100*second, frame) // engine time 1000 s and 1 us
 	step := k.now
 	for _, c := range []struct {
 		name string
@@ -81,7 +83,7 @@ func TestClockSpans(t *testing.T) {
 func TestClockBound(t *testing.T) {
 	k := clock{back: time.Second, forward: 300 * time.Second}
 	for i := range 10 * maxJumps {
-		k.set(at(capture.Time(i%2) * 1e6 * second))
+		k.set(capture.Time(i%2)*1e6*second, frame)
 	}
 	if len(k.jumps) != maxJumps || k.jumped != 10*maxJumps-1 {
 		t.Errorf("got %d jumps kept of %d, want %d of %d", len(k.jumps), k.jumped, maxJumps, 10*maxJumps-1)
@@ -92,8 +94,8 @@ func TestClockBound(t *testing.T) {
 	// However far the packets claim to go, time keeps its order and its deadlines.
 	far := clock{back: time.Second, forward: time.Duration(math.MaxInt64)}
 	for range 8 {
-		far.set(at(math.MaxInt64))
-		far.set(at(0))
+		far.set(math.MaxInt64, frame)
+		far.set(0, frame)
 	}
 	if far.now > endOfTime || far.now.Add(time.Hour) < far.now {
 		t.Errorf("got %d, beyond the end of time", far.now)

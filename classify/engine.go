@@ -108,7 +108,7 @@ func (e *Engine) quietEnd(src capture.Source) {
 	if !e.clock.started {
 		return
 	}
-	at, end := e.clock.raw, capture.Time(0)
+	at, end := e.clock.last(), capture.Time(0)
 	for _, i := range src.Interfaces() {
 		end = max(end, i.End)
 	}
@@ -121,18 +121,25 @@ func (e *Engine) quietEnd(src capture.Source) {
 
 // Packet analyzes one packet, or lets time pass when p is a tick.
 func (e *Engine) Packet(p *capture.Packet) {
-	now := e.clock.set(p)
-	if at := e.nodes.Deadline(); at <= now {
-		e.expireNodes(now)
-	}
 	if p.Tick() {
+		now := e.clock.set(p.Time, p.ID)
+		e.expireNodes(now)
 		e.dispatch.Tick(now)
 		return
 	}
+	e.dec.Decode(p, &e.frame)
+	e.judge(&e.frame)
+}
+
+// judge analyzes a packet that is decoded.
+func (e *Engine) judge(f *wire.Frame) {
+	if !e.clock.on(f.Time) {
+		f.Time = e.clock.set(f.Time, f.ID)
+	}
+	if e.nodes.Deadline() <= f.Time {
+		e.expireNodes(f.Time)
+	}
 	e.packets++
-	f := &e.frame
-	e.dec.Decode(p, f)
-	f.Time = now
 	t, known := e.talks.of(f)
 	if !known {
 		e.meet(t, f)

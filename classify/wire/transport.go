@@ -76,9 +76,7 @@ func (d *Decoder) udp(f *Frame, b []byte, cut int) {
 	if f.Fragment == First {
 		return
 	}
-	if cut == 0 && n == len(b) {
-		f.l4 = b
-	}
+	f.wholeUDP = cut == 0 && n == len(b)
 	switch f.DstPort {
 	case portVXLAN, portVXLANLinux, portVXLANGPE, portGeneve:
 		d.udpTunnel(f)

@@ -22,7 +22,7 @@ const (
 // sent them (see Outgoing) are often bad, because the network card computes
 // the checksum after the capture.
 func (f *Frame) UDPChecksum() Sum {
-	if f.Proto != ProtoUDP || !f.wholeUDP || f.routed {
+	if f.Proto != ProtoUDP || !f.wholeUDP {
 		return SumUnknown
 	}
 	if f.UDPSum == 0 {

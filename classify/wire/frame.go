@@ -50,8 +50,7 @@ type Frame struct {
 	IPID             uint32
 	TOS              uint8 // or traffic class
 	DF               bool
-	wholeUDP         bool // Payload is all of a UDP datagram whose lengths agree, for UDPChecksum
-	routed           bool // a routing header has segments left: Dst is not the last destination
+	wholeUDP         bool // for UDPChecksum: Payload is all of a datagram whose lengths agree, and Dst its last destination
 	TCP              TCP
 
 	// Link layer; of the inner frame where a tunnel carries Ethernet.

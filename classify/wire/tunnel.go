@@ -26,7 +26,7 @@ func (d *Decoder) enter(f *Frame, t Tunnel, vni uint32, b []byte, cut int) bool 
 	f.TTL, f.TOS, f.IPID, f.DF, f.Proto = 0, 0, 0, false, 0
 	f.SrcPort, f.DstPort, f.UDPSum, f.Hash = 0, 0, 0, 0
 	f.Payload, f.PayloadLen, f.wholeUDP = nil, 0, false
-	f.routed = false
+	d.routed = false
 	return true
 }
 

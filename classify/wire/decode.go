@@ -9,6 +9,7 @@ type Decoder struct {
 	base   int       // depth that a packet starts at: MaxTunnels enters no tunnel
 	depth  int       // tunnels entered in the present packet
 	joined int       // depth at which the present packet completed a datagram, or -1
+	routed bool      // a routing header of the present packet has segments left: Dst is not the last destination
 	frags  fragments // datagrams that wait for fragments
 }
 
@@ -24,8 +25,17 @@ func NewOuterDecoder() *Decoder { return &Decoder{base: MaxTunnels} }
 // p.Data, or into the Decoder where f.Fragment is Reassembled: both are valid
 // until the next packet. A tick yields a Frame with only the time and the id.
 func (d *Decoder) Decode(p *capture.Packet, f *Frame) {
-	f.reset(p)
-	d.depth, d.joined = d.base, -1
+	if !f.plain(p) {
+		d.general(p, f)
+	}
+}
+
+// general decodes any packet.
+func (d *Decoder) general(p *capture.Packet, f *Frame) {
+	f.reset()
+	f.Time, f.ID, f.Iface, f.Link = p.Time, p.ID, p.Iface, p.Link
+	f.WireLen, f.CapLen = max(p.WireLen, len(p.Data)), len(p.Data)
+	d.depth, d.joined, d.routed = d.base, -1, false
 	d.frags.packet++
 	// cut is how many bytes of the present layer were on the wire beyond b.
 	b, cut := p.Data, f.WireLen-len(p.Data)
@@ -65,11 +75,10 @@ func (d *Decoder) otherLink(f *Frame, b []byte, cut int) {
 	}
 }
 
-// reset makes f an empty frame of p. Clearing all of a Frame in place takes
-// half the time of assigning a literal, which goes over the stack, and less
-// than clearing field by field.
-func (f *Frame) reset(p *capture.Packet) {
+// reset empties f. Clearing all of a Frame in place takes half the time of
+// assigning a literal, which goes over the stack, and less than clearing field
+// by field.
+func (f *Frame) reset() {
 	*f = Frame{}
-	f.Time, f.ID, f.Iface, f.Link = p.Time, p.ID, p.Iface, p.Link
-	f.WireLen, f.CapLen = max(p.WireLen, len(p.Data)), len(p.Data)
+	f.tidy = true
 }

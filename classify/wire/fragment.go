@@ -44,7 +44,7 @@ func (d *Decoder) Fragments() FragmentStats { return d.frags.stats }
 // fragment reads one fragment: b, which starts at off in the datagram's
 // payload. The one that completes the datagram goes on as all of it.
 func (d *Decoder) fragment(f *Frame, off int, more bool, b []byte, cut int) {
-	f.Fragment, f.FragOffset = First, uint16(off)
+	f.Fragment, f.FragOffset, f.tidy = First, uint16(off), false
 	if off != 0 {
 		f.Fragment = Later
 	}

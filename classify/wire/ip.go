@@ -67,9 +67,20 @@ func (d *Decoder) ipv4(f *Frame, b []byte, cut int) {
 }
 
 // set4 is a = Addr4 of b, in two stores.
-func (a *Addr) set4(b []byte) {
+func (a *Addr) set4(b []byte) { a.setMapped(mapped(b)) }
+
+// mapped is the second half of the Addr of an IPv4 address, of which the first
+// is 0, as a little-endian number.
+func mapped(b []byte) uint64 { return 0xffff0000 | uint64(binary.LittleEndian.Uint32(b))<<32 }
+
+func (a *Addr) setMapped(half uint64) {
 	binary.LittleEndian.PutUint64(a[0:8], 0)
-	binary.LittleEndian.PutUint64(a[8:16], 0xffff0000|uint64(binary.LittleEndian.Uint32(b))<<32)
+	binary.LittleEndian.PutUint64(a[8:16], half)
+}
+
+// fold makes a 64 bits, for hashing; of an IPv4 address those of mapped.
+func (a *Addr) fold() uint64 {
+	return binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(a[:8])*3
 }
 
 // ipv6 reads an IPv6 header (RFC 8200 section 3) and what it carries.

@@ -20,13 +20,13 @@ func (d *Decoder) enter(f *Frame, t Tunnel, vni uint32, b []byte, cut int) bool 
 		return false
 	}
 	d.depth++
-	f.Tunnel, f.VNI = t, vni
+	f.Tunnel, f.VNI, f.tidy = t, vni, false
 	f.EtherType = 0
 	f.IPVersion, f.Src, f.Dst = 0, Addr{}, Addr{}
 	f.TTL, f.TOS, f.IPID, f.DF, f.Proto = 0, 0, 0, false, 0
 	f.SrcPort, f.DstPort, f.UDPSum, f.Hash = 0, 0, 0, 0
-	f.Payload, f.PayloadLen, f.l4 = nil, 0, nil
-	f.routed = false
+	f.Payload, f.PayloadLen, f.wholeUDP = nil, 0, false
+	d.routed = false
 	return true
 }
 

@@ -134,8 +134,6 @@ func (c *Copies) Share() (copies, seen uint64) { return c.copies, c.seen }
 // Of is how many copies were of a kind.
 func (c *Copies) Of(k CopyKind) uint64 { return c.kinds[k] }
 
-func isDHCP(port uint16) bool { return port == 67 || port == 68 || port == 4011 }
-
 // fingerprint is a 64-bit hash by multiplication, 16 bytes a step; collisions
 // would need equal 5-tuples in practice, because the hash is only trusted within
 // the window.
@@ -162,7 +160,7 @@ func fingerprint(f *wire.Frame) uint64 {
 		return fold(h^last, k0^uint64(len(p))) | 1
 	}
 	tail := binary.LittleEndian.Uint64(p[len(p)-8:])
-	if f.Proto == wire.ProtoUDP && (isDHCP(f.SrcPort) || isDHCP(f.DstPort)) {
+	if f.Proto == wire.ProtoUDP && (IsDHCPPort(f.SrcPort) || IsDHCPPort(f.DstPort)) {
 		// OFFER and ACK of one exchange may differ in a single byte behind 240
 		// others, and ISC dhcpd and Kea send both with IP id 0.
 		p = p[:min(len(p), 576)]

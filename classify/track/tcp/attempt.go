@@ -53,7 +53,7 @@ func (t *tracker) control(f *wire.Frame, out *track.Out) {
 		t.synack(f, out)
 	case flags&wire.RST != 0:
 		t.reset(f, out)
-	default:
+	case t.streams.wanted(f):
 		t.data(f, out)
 	}
 	if !f.Copy && f.TCP.Flags&(wire.FIN|wire.RST) != 0 {

@@ -13,36 +13,43 @@ const (
 	maxJump = 1 << 28
 )
 
-// data reads a segment without SYN and RST. It is the hot path.
-func (t *tracker) data(f *wire.Frame, out *track.Out) {
-	if !t.streams.wanted(f) || f.Copy {
-		return
+// data reads a segment without SYN and RST, and reports whether that may be
+// news. It is the hot path.
+func (t *tracker) data(f *wire.Frame, out *track.Out) (news bool) {
+	if f.Copy {
+		return false
 	}
 	s, d := t.streams.find(f)
 	if s == nil {
 		if s, d = t.joined(f, out); s == nil {
-			return
+			return false
 		}
+		news = true
 	}
 	idle := f.Time.Sub(s.last)
 	s.last = f.Time
-	x, o := &s.dir[d], &s.dir[1-d]
+	d &= 1
+	x, other := &s.dir[d], d^1
 	if f.TCP.Flags&wire.ACK != 0 {
 		if d == byClient && !s.established {
 			t.established(s, f, out)
+			news = true
 		}
-		if ack := f.TCP.Ack; s.flags[1-d]&hasAck == 0 || after(ack, o.acked) {
+		o, flags := &s.dir[other], &s.flags[other]
+		if ack := f.TCP.Ack; *flags&hasAck == 0 || after(ack, o.acked) {
 			o.acked = ack
-			s.flags[1-d] |= hasAck
-			t.acknowledged(s, 1-d, f, out)
+			*flags |= hasAck
+			if *flags&^(*flags>>1)&(hasBig|hasSmall) != 0 { // sent, and not acknowledged
+				news = t.acknowledged(s, other, out) || news
+			}
 		}
-		if s.flags[1-d]&inTrouble != 0 {
-			t.heard(s, 1-d, f)
+		if *flags&inTrouble != 0 {
+			t.heard(s, other, f)
 		}
 	}
 	n := f.PayloadLen
 	if n <= 0 {
-		return
+		return news
 	}
 	seq := f.TCP.Seq
 	end := seq + uint32(n)
@@ -60,12 +67,15 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) {
 		if d == byServer {
 			if s.bytes += step; s.bytes >= flushBytes {
 				t.flush(s, f, d)
+				news = true
 			}
 		}
 		s.sent(d, n, end)
 	default:
 		t.repeated(s, d, idle, f, out)
+		news = true
 	}
+	return news
 }
 
 // sent notes the first segment of either size, until both are acknowledged.
@@ -84,7 +94,7 @@ func (s *stream) sent(d, n int, end uint32) {
 }
 
 // acknowledged notes what sizes got through in direction d.
-func (t *tracker) acknowledged(s *stream, d int, f *wire.Frame, out *track.Out) {
+func (t *tracker) acknowledged(s *stream, d int, out *track.Out) (news bool) {
 	x, flags := &s.dir[d], &s.flags[d]
 	if *flags&(hasSmall|smallAcked) == hasSmall && !after(x.smallEnd, x.acked) {
 		*flags |= smallAcked
@@ -93,8 +103,10 @@ func (t *tracker) acknowledged(s *stream, d int, f *wire.Frame, out *track.Out) 
 		*flags |= bigAcked
 		if *flags&inTrouble != 0 {
 			t.recovered(s, d, out)
+			return true
 		}
 	}
+	return false
 }
 
 // joined begins a stream in the middle, when its ports tell the server.

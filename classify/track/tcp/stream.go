@@ -29,7 +29,8 @@ type direction struct {
 	smallEnd uint32 // after the first small segment
 }
 
-// What is known of a direction, flags of stream.
+// What is known of a direction, flags of stream. What was acknowledged is one bit
+// above what was sent.
 const (
 	hasNext    = 1 << iota // next is known
 	hasAck                 // acked is known
@@ -73,8 +74,8 @@ type streams struct {
 }
 
 type streamMemory struct {
-	tags  [streamSets][streamWays]uint16 // part of the hash, 0 for a free slot
-	slots [streamSets * streamWays]stream
+	tags  [streamSets]tags
+	slots [streamSets][streamWays]stream
 	ends  [streamSets * streamWays]ends
 }
 
@@ -82,6 +83,30 @@ const (
 	streamSets = 1 << 11
 	streamWays = 4
 )
+
+// tags are of the streams of a set, 16 bits each from the lowest: part of the
+// hash, or 0 for a free slot.
+type tags uint64
+
+const (
+	everyTag  = 1<<48 | 1<<32 | 1<<16 | 1
+	tagBits   = 16
+	belowHigh = everyTag * (1<<15 - 1) // all but the highest bit of each
+)
+
+func (v tags) of(way int) uint16 { return uint16(v >> (way * tagBits)) }
+
+func (v *tags) set(way int, tag uint16) {
+	at := way * tagBits
+	*v = *v&^(0xffff<<at) | tags(tag)<<at
+}
+
+// equal has the highest bit set of each tag that is equal to one. An addition
+// that stays below that bit reaches it from anything but 0.
+func (v tags) equal(tag uint16) uint64 {
+	x := uint64(v) ^ uint64(tag)*everyTag
+	return ^(x&belowHigh + belowHigh | x | belowHigh)
+}
 
 // services notes which ports carry known services.
 func (t *streams) services(c *catalog.Catalog) {
@@ -97,20 +122,21 @@ func (t *streams) wanted(f *wire.Frame) bool {
 }
 
 // setOf is where to look for the stream of f, and its tag there.
-func setOf(f *wire.Frame) (set int, tag uint16) { return int(f.Hash >> 53), uint16(f.Hash) | 1 }
+func setOf(f *wire.Frame) (set uint, tag uint16) { return uint(f.Hash >> 53), uint16(f.Hash) | 1 }
 
 // hosts is both addresses of f from its sender, if they are of IPv4; else wide,
 // and the same for both directions: then ends has to be compared.
 func hosts(f *wire.Frame) (both uint64, wide bool) {
 	if f.IPVersion == 4 || f.Src.Is4() && f.Dst.Is4() {
-		return uint64(binary.BigEndian.Uint32(f.Src[12:]))<<32 | uint64(binary.BigEndian.Uint32(f.Dst[12:])), false
+		return uint64(binary.LittleEndian.Uint32(f.Src[12:]))<<32 | uint64(binary.LittleEndian.Uint32(f.Dst[12:])), false
 	}
 	return f.Hash, true
 }
 
 // find is the stream of f and the side that sent f, or nil.
 func (t *streams) find(f *wire.Frame) (*stream, int) {
-	if t.streamMemory == nil {
+	m := t.streamMemory
+	if m == nil {
 		return nil, 0
 	}
 	set, tag := setOf(f)
@@ -119,20 +145,17 @@ func (t *streams) find(f *wire.Frame) (*stream, int) {
 	if !wide {
 		back = bits.RotateLeft64(both, 32)
 	}
-	for way, v := range &t.tags[set] {
-		if v != tag {
-			continue
-		}
-		s := &t.slots[set*streamWays+way]
+	for same := m.tags[set].equal(tag); same != 0; same &= same - 1 {
+		s := &m.slots[set][bits.TrailingZeros64(same)/tagBits%streamWays]
 		if s.wide != wide {
 			continue
 		}
 		if s.hosts == both && s.cport == f.SrcPort && s.sport == f.DstPort &&
-			(!wide || t.ends[s.place].client == f.Src && t.ends[s.place].server == f.Dst) {
+			(!wide || m.ends[s.place].client == f.Src && m.ends[s.place].server == f.Dst) {
 			return s, byClient
 		}
 		if s.hosts == back && s.cport == f.DstPort && s.sport == f.SrcPort &&
-			(!wide || t.ends[s.place].client == f.Dst && t.ends[s.place].server == f.Src) {
+			(!wide || m.ends[s.place].client == f.Dst && m.ends[s.place].server == f.Src) {
 			return s, byServer
 		}
 	}
@@ -155,18 +178,18 @@ func (t *streams) put(flow wire.Flow, f *wire.Frame) *stream {
 	if s == nil {
 		set, tag := setOf(f)
 		at := 0
-		for way, v := range &t.tags[set] {
-			if v == 0 {
+		for way := range streamWays {
+			if t.tags[set].of(way) == 0 {
 				at = way
 				break
 			}
-			if t.slots[set*streamWays+way].last < t.slots[set*streamWays+at].last {
+			if t.slots[set][way].last < t.slots[set][at].last {
 				at = way
 			}
 		}
-		t.tags[set][at] = tag
-		s = &t.slots[set*streamWays+at]
-		s.place = uint16(set*streamWays + at)
+		t.tags[set].set(at, tag)
+		s = &t.slots[set][at]
+		s.place = uint16(int(set)*streamWays + at)
 	}
 	both, wide := hosts(f)
 	if !wide && f.Src != flow.Src {
@@ -182,9 +205,11 @@ func (t *streams) each(do func(*stream)) {
 	if t.streamMemory == nil {
 		return
 	}
-	for i := range t.slots {
-		if t.tags[i/streamWays][i%streamWays] != 0 {
-			do(&t.slots[i])
+	for set := range t.slots {
+		for way := range streamWays {
+			if t.tags[set].of(way) != 0 {
+				do(&t.slots[set][way])
+			}
 		}
 	}
 }

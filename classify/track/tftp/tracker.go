@@ -71,9 +71,9 @@ func newTracker(cfg *track.Config) *tracker {
 }
 
 // Frame implements track.Tracker.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	if f.Stop != wire.StopNone {
-		return
+		return false
 	}
 	switch f.Proto {
 	case wire.ProtoUDP:
@@ -83,6 +83,7 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 			t.unreachable(f, out)
 		}
 	}
+	return true
 }
 
 func (t *tracker) udp(f *wire.Frame, out *track.Out) {

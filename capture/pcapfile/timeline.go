@@ -134,6 +134,9 @@ func (t *Timeline) Next(p *capture.Packet) error {
 
 // NextBatch implements capture.BatchSource: a batch holds packets of one input.
 func (t *Timeline) NextBatch(limit int) ([]capture.Packet, error) {
+	if in := t.cur; in != nil {
+		in.r.turnable = true
+	}
 	if err := t.Next(&t.one[0]); err != nil {
 		return nil, err
 	}

@@ -233,10 +233,11 @@ func (r *Reader) enhanced(p *capture.Packet, b []byte) error {
 // followNg is follow for Enhanced Packet Blocks of a file's only interface,
 // without options and little-endian. As in followPcap, none ends b.
 func (r *Reader) followNg(b []byte, p []capture.Packet, bound capture.Time) (n, used int) {
-	if r.big || len(r.section) != 1 {
+	if r.big {
 		return 0, 0
 	}
-	mul, limit, size := r.section[0].mul, r.section[0].limit, len(b)
+	only := &r.section[0] // a packet of it came just before
+	mul, limit, size := only.mul, only.limit, len(b)
 	for ; n < len(p) && len(b) > enhancedHeader; n++ {
 		h, body := b[:enhancedHeader], b[enhancedHeader:]
 		capLen, wireLen := uint64(binary.LittleEndian.Uint32(h[20:])), binary.LittleEndian.Uint32(h[24:])

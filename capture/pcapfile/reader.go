@@ -132,10 +132,10 @@ func (r *Reader) Next(p *capture.Packet) error {
 // more fills p[1:] with the packets after p[0], the last that Next yielded, and
 // returns how many of p are filled: packets that lie in the buffer as a whole,
 // are earlier than bound and in no way unusual. The first that is not is left to
-// Next. What a Reader of one interface never changes, Link, Iface and VLAN, p[1:]
-// must have already: storing it again and again would be a fifth of the work.
+// Next. It is for a Reader of one interface: Link, Iface and VLAN never change,
+// and p[1:] must have them already; storing them each time was a fifth of the work.
 func (r *Reader) more(p []capture.Packet, bound capture.Time) int {
-	if r.follow == nil || len(r.ifaces) != 1 {
+	if r.follow == nil {
 		return 1
 	}
 	b := r.buf[r.off:r.end]

@@ -132,16 +132,18 @@ func (t *Timeline) Next(p *capture.Packet) error {
 	return t.nextOfAll(p)
 }
 
-// NextBatch implements capture.BatchSource: a batch holds packets of one input.
+// NextBatch implements capture.BatchSource. A batch holds packets of one input;
+// where inputs take turns, and where packets are put in order, it is one packet.
 func (t *Timeline) NextBatch(limit int) ([]capture.Packet, error) {
-	if in := t.cur; in != nil {
-		in.r.turnable = true
+	before := t.cur
+	if before != nil {
+		before.r.turnable = true
 	}
 	if err := t.Next(&t.one[0]); err != nil {
 		return nil, err
 	}
 	in := t.cur
-	if in.order != nil {
+	if in != before || in.order != nil {
 		return t.one[:], nil
 	}
 	if in.batch == nil {

@@ -66,16 +66,14 @@ func (d *Decoder) ipv4(f *Frame, b []byte, cut int) {
 	d.transport(f, b, cut)
 }
 
+// mapped4 is the first half of the words that the second half of an IPv4
+// address's Addr is: ::ffff, read as little-endian.
+const mapped4 = 0xffff0000
+
 // set4 is a = Addr4 of b, in two stores.
-func (a *Addr) set4(b []byte) { a.setMapped(mapped(b)) }
-
-// mapped is the second half of the Addr of an IPv4 address, of which the first
-// is 0, as a little-endian number.
-func mapped(b []byte) uint64 { return 0xffff0000 | uint64(binary.LittleEndian.Uint32(b))<<32 }
-
-func (a *Addr) setMapped(half uint64) {
+func (a *Addr) set4(b []byte) {
 	binary.LittleEndian.PutUint64(a[0:8], 0)
-	binary.LittleEndian.PutUint64(a[8:16], half)
+	binary.LittleEndian.PutUint64(a[8:16], mapped4|uint64(binary.LittleEndian.Uint32(b))<<32)
 }
 
 // fold makes a 64 bits, for hashing; of an IPv4 address those of mapped.

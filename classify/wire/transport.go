@@ -77,8 +77,7 @@ func (d *Decoder) udp(f *Frame, b []byte, cut int) {
 		return
 	}
 	f.wholeUDP = cut == 0 && n == len(b) && !d.routed
-	switch f.DstPort {
-	case portVXLAN, portVXLANLinux, portVXLANGPE, portGeneve:
+	if isTunnelPort(f.DstPort) {
 		d.udpTunnel(f)
 	}
 }

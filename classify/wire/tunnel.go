@@ -10,6 +10,10 @@ const (
 	portGeneve     = 6081 // RFC 8926
 )
 
+func isTunnelPort(p uint16) bool {
+	return p == portVXLAN || p == portVXLANLinux || p == portVXLANGPE || p == portGeneve
+}
+
 // enter notes that decoding goes into a tunnel and forgets the outer network
 // and transport layers. Fragment and Datagram stay: when the outer datagram
 // was put together, so was what it carries. Where it is one tunnel too many, b

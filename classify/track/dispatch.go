@@ -34,6 +34,7 @@ type Dispatcher struct {
 	frags    mask
 	link     mask
 	trackers [maxTrackers]Tracker // so many as there are names
+	out      Out
 	changes  [numChanges]uint16
 	ended    *ending // after Finish
 
@@ -51,7 +52,6 @@ type Dispatcher struct {
 
 	learners []Learner
 	sink     Sink
-	out      Out
 }
 
 type mask uint16
@@ -149,6 +149,7 @@ type Route struct {
 	expected *expectation // of the destination, or else of the source, or nil
 	version  uint32       // of the Dispatcher, when the rest was looked up
 	to       mask
+	place    uint16 // Out.Place
 }
 
 // Route finds the way of f by its headers.
@@ -226,14 +227,17 @@ func (d *Dispatcher) Routed(f *wire.Frame, r *Route) (met *Expectation) {
 	if f.Fragment != wire.Whole {
 		to |= d.frags
 	}
+	if to == 0 {
+		return met
+	}
+	d.out.Place = r.place
 	if to&(to-1) != 0 {
 		d.several(f, to)
-	} else if to != 0 {
-		if t := d.trackers[first(to)]; t.Frame(f, &d.out) {
-			d.deadline = min(d.deadline, t.Deadline())
-			d.drain()
-		}
+	} else if t := d.trackers[first(to)]; t.Frame(f, &d.out) {
+		d.deadline = min(d.deadline, t.Deadline())
+		d.drain()
 	}
+	r.place = d.out.Place
 	return met
 }
 
@@ -264,15 +268,15 @@ func first(to mask) int { return bits.TrailingZeros16(uint16(to)) % maxTrackers 
 // renew brings r, of the ports of f, up to date. Mostly what changed is of other
 // ports.
 func (d *Dispatcher) renew(f *wire.Frame, r *Route) {
-	if d.version-r.version > numChanges {
-		*r = d.Route(f)
-		return
+	stale := d.version-r.version > numChanges
+	for v := r.version; v != d.version && !stale; v++ {
+		p := d.changes[v%numChanges]
+		stale = p == f.SrcPort || p == f.DstPort
 	}
-	for v := r.version; v != d.version; v++ {
-		if p := d.changes[v%numChanges]; p == f.SrcPort || p == f.DstPort {
-			*r = d.Route(f)
-			return
-		}
+	if stale {
+		place := r.place
+		*r = d.Route(f)
+		r.place = place
 	}
 	r.version = d.version
 }

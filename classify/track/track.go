@@ -88,6 +88,11 @@ type Out struct {
 	Exchanges []Exchange
 	Expected  []Expectation
 	watched   []watch
+
+	// Place is what a tracker left here with the last frame of the same Route, or
+	// 0: a hint where to look, to be checked. It belongs to the tracker of all
+	// segments, tcp.
+	Place uint16
 }
 
 // A watch is a tracker's wish for the segments of a port.

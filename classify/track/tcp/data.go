@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"time"
+
 	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
 )
@@ -13,28 +15,37 @@ const (
 	maxJump = 1 << 28
 )
 
-// data reads a segment without SYN and RST, and reports whether that may be
-// news. It is the hot path.
-func (t *tracker) data(f *wire.Frame, out *track.Out) (news bool) {
-	if f.Copy {
+// Frame reads a segment, or an ICMP error about one. It is the hot path.
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
+	switch {
+	case f.Proto != wire.ProtoTCP:
+		t.icmp(f, out)
+		return true
+	case f.TCP.Flags&(wire.SYN|wire.RST) != 0:
+		t.control(f, out)
+		return true
+	case f.Copy:
 		return false
 	}
-	s, d := t.streams.find(f)
-	if s == nil {
-		if s, d = t.joined(f, out); s == nil {
+	var s *stream
+	d := int(out.Place / numStreams & 1)
+	if out.Place != 0 {
+		s = &t.streams.slots[out.Place%numStreams]
+	}
+	if s == nil || !s.is(f, d) {
+		if s, d = t.find(f, out); s == nil {
 			return false
 		}
 		news = true
 	}
 	idle := f.Time.Sub(s.last)
 	s.last = f.Time
-	d &= 1
-	x, other := &s.dir[d], d^1
 	if f.TCP.Flags&wire.ACK != 0 {
 		if d == byClient && !s.established {
 			t.established(s, f, out)
 			news = true
 		}
+		other := d ^ 1
 		o, flags := &s.dir[other], &s.flags[other]
 		if ack := f.TCP.Ack; *flags&hasAck == 0 || after(ack, o.acked) {
 			o.acked = ack
@@ -47,11 +58,35 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) (news bool) {
 			t.heard(s, other, f)
 		}
 	}
-	n := f.PayloadLen
-	if n <= 0 {
-		return news
+	if f.PayloadLen > 0 {
+		news = t.data(s, d, idle, f, out) || news
 	}
-	seq := f.TCP.Seq
+	if f.TCP.Flags&wire.FIN != 0 {
+		t.ended(f, out)
+		news = true
+	}
+	return news
+}
+
+// find looks for the stream of f, or begins one in the middle, and leaves its
+// place with the frame's Route.
+func (t *tracker) find(f *wire.Frame, out *track.Out) (s *stream, d int) {
+	if s, d = t.streams.find(f); s == nil {
+		if s, d = t.joined(f, out); s == nil {
+			return nil, 0
+		}
+	}
+	out.Place = 0
+	if !s.wide {
+		out.Place = hinted | uint16(d)*numStreams | s.place
+	}
+	return s, d
+}
+
+// data reads the payload of side d, after the stream was idle for some time.
+func (t *tracker) data(s *stream, d int, idle time.Duration, f *wire.Frame, out *track.Out) (news bool) {
+	d &= 1
+	n, seq, x := f.PayloadLen, f.TCP.Seq, &s.dir[d]
 	end := seq + uint32(n)
 	switch {
 	case s.flags[d]&hasNext == 0:
@@ -71,11 +106,10 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) (news bool) {
 			}
 		}
 		s.sent(d, n, end)
-	default:
-		t.repeated(s, d, idle, f, out)
-		news = true
+		return news
 	}
-	return news
+	t.repeated(s, d, idle, f, out)
+	return true
 }
 
 // sent notes the first segment of either size, until both are acknowledged.

@@ -71,19 +71,6 @@ func (t *tracker) Learn(e track.Expectation) {
 	}
 }
 
-// Frame reads a segment, or an ICMP error about one.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
-	switch {
-	case f.Proto != wire.ProtoTCP:
-		t.icmp(f, out)
-	case f.TCP.Flags&(wire.SYN|wire.FIN|wire.RST) == 0:
-		return t.data(f, out)
-	default:
-		t.control(f, out)
-	}
-	return true
-}
-
 // Deadline is when the next series is due.
 func (t *tracker) Deadline() capture.Time { return t.series.Deadline() }
 

@@ -25,8 +25,8 @@ func NewDecoder() *Decoder { return &Decoder{} }
 // another. The kernel's counter looks no deeper.
 func NewOuterDecoder() *Decoder { return &Decoder{base: MaxTunnels} }
 
-// Offsets in a plain packet, of one with a tag from the fourth byte on; its
-// Ethernet type, IP version and header length.
+// Offsets in a plain packet (see Decode), where it is tagged less tagLen; and its
+// Ethernet type, IP version and header length in words.
 const (
 	plainType      = etherHeader - 2
 	plainIP        = etherHeader

@@ -19,8 +19,8 @@ const MaxTunnels = 4
 // A Frame is one decoded packet. The caller owns it and uses it again for the
 // next packet; a field that does not apply to the packet is zero.
 //
-// What plain packets set and trackers read lies in front, in 192 bytes. The
-// order within is such that neighbours are stored together, see plain.
+// What the common packet sets and trackers read lies in front, in three cache
+// lines, ordered so that Decode sets neighbours in one store.
 type Frame struct {
 	Time    capture.Time
 	ID      capture.FrameID
@@ -35,13 +35,12 @@ type Frame struct {
 	Payload    []byte
 	PayloadLen int // bytes on the wire; larger than len(Payload) when cut
 
-	// Network layer.
+	// Network and transport layer.
 	Src, Dst Addr
-
-	// Transport layer. Hash is of both addresses and ports, the same for both
-	// directions, so that who looks for a conversation need not compute one
-	// again. 0 unless UDP's or TCP's ports were read. It is not seeded: a hint
-	// where to look, never an identity.
+	// Hash is of both addresses and ports, the same for both directions, so that
+	// who looks for a conversation need not compute one again. 0 unless UDP's or
+	// TCP's ports were read. It is not seeded: a hint where to look, never an
+	// identity.
 	Hash             uint64
 	SrcPort, DstPort uint16
 	UDPSum           uint16 // UDP checksum field as captured
@@ -71,7 +70,7 @@ type Frame struct {
 	Tags      [MaxTags]uint16 // VIDs, outermost first; 0 is a priority tag
 
 	// The rest is of rare packets. tidy says that all of it is zero, so that
-	// plain need not clear it.
+	// Decode need not clear it: who sets any of it resets tidy.
 	tidy bool
 	// FragOffset is where in the datagram's payload the fragment starts, in bytes.
 	FragOffset uint16

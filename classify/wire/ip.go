@@ -66,8 +66,8 @@ func (d *Decoder) ipv4(f *Frame, b []byte, cut int) {
 	d.transport(f, b, cut)
 }
 
-// mapped4 is the first half of the words that the second half of an IPv4
-// address's Addr is: ::ffff, read as little-endian.
+// mapped4 is what stands before an IPv4 address in the second half of its Addr,
+// as a little-endian number.
 const mapped4 = 0xffff0000
 
 // set4 is a = Addr4 of b, in two stores.

@@ -141,8 +141,11 @@ func fingerprint(f *wire.Frame) uint64 {
 	if ends == 0 {
 		ends = fold(binary.LittleEndian.Uint64(f.Src[:8])^k1, binary.LittleEndian.Uint64(f.Dst[:8])^k0) ^ (binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16)*k0
 	}
-	h := fold(binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16^uint64(f.IPID),
-		ends^uint64(f.FragOffset)<<48^uint64(f.Fragment)<<40^uint64(f.Proto)<<32^uint64(f.PayloadLen)^k0)
+	ends ^= uint64(f.PayloadLen) ^ uint64(f.Proto)<<32 ^ k0
+	if f.Fragment != wire.Whole {
+		ends ^= uint64(f.FragOffset)<<48 ^ uint64(f.Fragment)<<40
+	}
+	h := fold(binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16^uint64(f.IPID), ends)
 	if f.Proto != wire.ProtoUDP || f.IPVersion == 0 {
 		h = mixHeaders(h, f)
 	}

@@ -233,8 +233,8 @@ func (d *Dispatcher) Routed(f *wire.Frame, r *Route) (met *Expectation) {
 	d.out.Place = r.place
 	if to&(to-1) != 0 {
 		d.several(f, to)
-	} else if t := d.trackers[first(to)]; t.Frame(f, &d.out) {
-		d.deadline = min(d.deadline, t.Deadline())
+	} else if i := first(to); d.trackers[i].Frame(f, &d.out) {
+		d.deadline = min(d.deadline, d.trackers[i].Deadline())
 		d.drain()
 	}
 	r.place = d.out.Place

@@ -33,10 +33,9 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 		s = &t.streams.slots[out.Place%numStreams]
 	}
 	if s == nil || !s.is(f, d) {
-		if s, d = t.find(f, out); s == nil {
+		if s, d, news = t.find(f, out); s == nil {
 			return false
 		}
-		news = true
 	}
 	idle := f.Time.Sub(s.last)
 	s.last = f.Time
@@ -68,19 +67,20 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	return news
 }
 
-// find looks for the stream of f, or begins one in the middle, and leaves its
-// place with the frame's Route.
-func (t *tracker) find(f *wire.Frame, out *track.Out) (s *stream, d int) {
+// find looks for the stream of f, or begins one in the middle, which may be news,
+// and leaves its place with the frame's Route.
+func (t *tracker) find(f *wire.Frame, out *track.Out) (s *stream, d int, news bool) {
 	if s, d = t.streams.find(f); s == nil {
 		if s, d = t.joined(f, out); s == nil {
-			return nil, 0
+			return nil, 0, false
 		}
+		news = true
 	}
 	out.Place = 0
 	if !s.wide {
-		out.Place = hinted | uint16(d)*numStreams | s.place
+		out.Place = isHint | uint16(d)*numStreams | s.place
 	}
-	return s, d
+	return s, d, news
 }
 
 // data reads the payload of side d, after the stream was idle for some time.

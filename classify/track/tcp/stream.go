@@ -84,9 +84,9 @@ const (
 	streamWays = 4
 	numStreams = streamSets * streamWays
 
-	// hinted is set in a track.Out's Place: below it are the side that sent the
+	// isHint is set in a track.Out's Place: below it are the side that sent the
 	// frame, and the place of the stream.
-	hinted = 2 * numStreams
+	isHint = 2 * numStreams
 )
 
 // tags are of the streams of a set, 16 bits each from the lowest: part of the

@@ -155,13 +155,15 @@ type Route struct {
 // Route finds the way of f by its headers.
 func (d *Dispatcher) Route(f *wire.Frame) Route {
 	r := Route{version: d.version}
-	switch f.Proto {
-	case wire.ProtoUDP:
+	switch {
+	case f.Stop != wire.StopNone: // perhaps behind its ports
+		return r
+	case f.Proto == wire.ProtoUDP:
 		r.to = d.udpAll
 		if d.portsUDP.Has(f.SrcPort) || d.portsUDP.Has(f.DstPort) {
 			r.to |= d.udp[f.SrcPort] | d.udp[f.DstPort]
 		}
-	case wire.ProtoTCP:
+	case f.Proto == wire.ProtoTCP:
 		if d.portsTCP.Has(f.SrcPort) || d.portsTCP.Has(f.DstPort) {
 			r.to |= d.tcp[f.SrcPort] | d.tcp[f.DstPort]
 		}

@@ -187,6 +187,11 @@ func TestExpectation(t *testing.T) {
 	if x := d.Frame(back); x == nil {
 		t.Error("to the client: no expectation met")
 	}
+	short := udp(4, 2070, 49152)
+	short.Stop = wire.StopUDPShort
+	if x := d.Frame(short); x != nil {
+		t.Errorf("a header that is not all there: got %v", x)
+	}
 	if x := d.Frame(udp(4, 49152, 2070)); x != nil {
 		t.Errorf("another host's port 2070: got %v", x)
 	}

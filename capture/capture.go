@@ -3,7 +3,7 @@
 // it. It does no I/O; readers live in capture/pcapfile and capture/live.
 //
 // The one invariant: Packet.Data belongs to the Source and is valid only until
-// the next call of Next.
+// the next packets are asked for.
 package capture
 
 // A Packet is one captured frame as a Source yields it.
@@ -14,7 +14,7 @@ type Packet struct {
 	Iface   int      // index into Source.Interfaces
 	VLAN    VLAN     // tag that the kernel delivered beside the data, if any
 	WireLen int      // bytes on the wire but those of VLAN, >= len(Data) in a sane capture
-	Data    []byte   // captured bytes, valid until the next call of Next
+	Data    []byte   // captured bytes, valid until the next packet is asked for
 }
 
 // Tick reports whether p carries no frame, only the time: an idle live source
@@ -39,6 +39,52 @@ type Source interface {
 	// indexes it.
 	Interfaces() []Interface
 	Close() error
+}
+
+// A BatchSource is a Source that yields several packets at a time.
+type BatchSource interface {
+	Source
+	// NextBatch returns the packets that Next would return one by one: at least
+	// one and at most limit, or the error of Next. It waits for the first only;
+	// the others are at hand. They belong to the Source, must not be changed,
+	// and are valid until the next call of NextBatch or Next.
+	NextBatch(limit int) ([]Packet, error)
+}
+
+// A Holder is a BatchSource that can leave packets alone for a while, for who
+// reads in one goroutine and works on what was read in another.
+type Holder interface {
+	BatchSource
+	// Hold makes the Data of packets stay valid for some turns. It is called
+	// before the first packet, and reports whether this source can.
+	Hold(turns int) bool
+	// Turn is the turn that the last batch is of, which begins with a batch. The
+	// Data of a batch is valid until so many turns after its own have begun as
+	// Hold was told. held is false when the source had to give up holding: then
+	// the last batch, and those to come, are valid until the next one only.
+	Turn() (n uint64, held bool)
+}
+
+// Batches makes a BatchSource of src: one that has no batches of its own yields
+// one packet at a time.
+func Batches(src Source) BatchSource {
+	if b, ok := src.(BatchSource); ok {
+		return b
+	}
+	return &single{Source: src}
+}
+
+// A single is a BatchSource whose batches are one packet.
+type single struct {
+	Source
+	packet [1]Packet
+}
+
+func (s *single) NextBatch(int) ([]Packet, error) {
+	if err := s.Next(&s.packet[0]); err != nil {
+		return nil, err
+	}
+	return s.packet[:], nil
 }
 
 // A FileInfo describes one input: a capture file, a member of an archive, or

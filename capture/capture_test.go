@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"io"
 	"testing"
 	"time"
 )
@@ -39,5 +40,34 @@ func TestLinkType(t *testing.T) {
 		if got := l.String(); got != want {
 			t.Errorf("%d: got %s, want %s", l, got, want)
 		}
+	}
+}
+
+// A counter is a Source of n packets, which has no batches.
+type counter struct {
+	Source
+	n uint64
+}
+
+func (c *counter) Next(p *Packet) error {
+	if p.ID.Number() == c.n {
+		return io.EOF
+	}
+	p.ID++
+	return nil
+}
+
+func TestBatches(t *testing.T) {
+	b := Batches(&counter{n: 3})
+	if Batches(b) != b {
+		t.Error("got batches of batches")
+	}
+	for want := FrameID(1); want <= 3; want++ {
+		if p, err := b.NextBatch(9); err != nil || len(p) != 1 || p[0].ID != want {
+			t.Fatalf("got %v, %v, want frame %d", p, err, want)
+		}
+	}
+	if p, err := b.NextBatch(9); err != io.EOF || len(p) != 0 {
+		t.Errorf("got %v, %v, want EOF", p, err)
 	}
 }

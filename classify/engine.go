@@ -3,6 +3,7 @@ package classify
 import (
 	"errors"
 	"io"
+	"math"
 	"time"
 
 	"github.com/pxescope/pxescope/capture"
@@ -78,13 +79,26 @@ func New(opt Options) *Engine {
 // closes the analysis. An error of src that is not io.EOF is returned, after
 // everything before it was analyzed.
 func (e *Engine) Run(src capture.Source, limit uint64) error {
-	var p capture.Packet
+	if limit == 0 {
+		limit = math.MaxUint64
+	}
+	batches := capture.Batches(src)
+	var packets []capture.Packet
 	var err error
-	for limit == 0 || e.packets < limit {
-		if err = src.Next(&p); err != nil {
+	if limit == math.MaxUint64 {
+		if p := newPipeline(src, e.dec); p != nil {
+			e.pipelined(p)
+			err = p.err
+		}
+	}
+	for err == nil && e.packets < limit {
+		packets, err = batches.NextBatch(int(min(limit-e.packets, math.MaxInt32)))
+		if err != nil {
 			break
 		}
-		e.Packet(&p)
+		for i := range packets {
+			e.Packet(&packets[i])
+		}
 	}
 	ended := errors.Is(err, io.EOF)
 	if ended {

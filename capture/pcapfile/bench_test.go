@@ -78,6 +78,30 @@ func BenchmarkReadPcapng(b *testing.B)     { benchmarkRead(b, true, reader) }
 func BenchmarkTimelinePcap(b *testing.B)   { benchmarkRead(b, false, timeline) }
 func BenchmarkTimelinePcapng(b *testing.B) { benchmarkRead(b, true, timeline) }
 
+func BenchmarkBatchesPcap(b *testing.B)   { benchmarkBatches(b, false) }
+func BenchmarkBatchesPcapng(b *testing.B) { benchmarkBatches(b, true) }
+
+func benchmarkBatches(b *testing.B, ng bool) {
+	data := bulk(b, ng, 80, 64<<20)
+	b.SetBytes(int64(len(data)))
+	packets := 0
+	for b.Loop() {
+		tl, err := Open([]string{"-"}, Options{Stdin: bytes.NewReader(data)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for {
+			p, err := tl.NextBatch(batchSize)
+			if err != nil {
+				break
+			}
+			packets += len(p)
+		}
+		tl.Close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(packets), "ns/packet")
+}
+
 // Two captures whose packets alternate: the worst case of the merge.
 func BenchmarkTimelineMerge(b *testing.B) {
 	data := bulk(b, false, 80, 16<<20)

@@ -5,13 +5,15 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
 )
 
 // FuzzReader reads any bytes as one stream and as whatever Open finds in
-// them. Neither may crash, deliver more than limits allow, or lose count.
+// them, one by one and in batches. None may crash, deliver more than limits allow,
+// or lose count.
 func FuzzReader(f *testing.F) {
 	for _, g := range append(pcapGoldens(), ngGoldens()...) {
 		f.Add(g.b)
@@ -34,10 +36,9 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("%v is not ErrUnreadable", err)
 		}
 
-		tl, err := Open([]string{"-"}, Options{
-			Stdin:  bytes.NewReader(b),
-			Limits: Limits{Record: 1 << 16, Memory: 1 << 20, Expanded: 1 << 22, Ratio: 4, Files: 100},
-		})
+		limits := Limits{Record: 1 << 16, Memory: 1 << 20, Expanded: 1 << 22, Ratio: 4, Files: 100}
+		stepBytes(t, b, limits, rand.New(rand.NewPCG(uint64(len(b)), 1)))
+		tl, err := Open([]string{"-"}, Options{Stdin: bytes.NewReader(b), Limits: limits})
 		if err != nil {
 			var o *OpenError
 			if !errors.As(err, &o) || len(o.Inputs) == 0 || !errors.Is(err, ErrUnreadable) {

@@ -3,6 +3,7 @@ package pcapfile
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/pxescope/pxescope/capture"
@@ -67,6 +68,9 @@ func (r *Reader) openPcap() error {
 	r.ifaces = []iface{{Interface: capture.Interface{Link: r.link, SnapLen: order.Uint32(h[16:])}}}
 	r.off += pcapFileHeader
 	r.next = (*Reader).nextPcap
+	if r.swapped == capturedFirst && r.header == pcapRecordHeader && !r.big {
+		r.follow = (*Reader).followPcap
+	}
 	return nil
 }
 
@@ -100,6 +104,28 @@ func (r *Reader) nextPcap(p *capture.Packet) error {
 	t := capture.Time(int64(sec)*1e9 + int64(frac)*int64(r.perTick))
 	r.deliver(p, t, r.link, 0, wireLen, b[r.header:total:total])
 	return nil
+}
+
+// followPcap is follow for the usual pcap. Records of the first second of 1970
+// are left to nextPcap: they may be a zero tail. So is the one that ends b: what
+// is left after each is not empty then, and the compiler need not check it.
+func (r *Reader) followPcap(b []byte, p []capture.Packet, bound capture.Time) (n, used int) {
+	perTick, size := int64(r.perTick), len(b)
+	for ; n < len(p) && len(b) > pcapRecordHeader; n++ {
+		h, body := b[:pcapRecordHeader], b[pcapRecordHeader:]
+		sec, frac := binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:])
+		capLen, wireLen := uint(binary.LittleEndian.Uint32(h[8:])), binary.LittleEndian.Uint32(h[12:])
+		t := capture.Time(int64(sec)*1e9 + int64(frac)*perTick)
+		if capLen >= uint(len(body)) || wireLen > math.MaxInt32 || sec == 0 || t >= bound {
+			break
+		}
+		q := &p[n]
+		q.Time = t
+		q.WireLen = int(wireLen)
+		q.Data = body[:capLen:capLen]
+		b = body[capLen:len(body):len(body)]
+	}
+	return n, size - len(b)
 }
 
 // zeroTail reports whether what follows is zero for 64 bytes or up to the end:

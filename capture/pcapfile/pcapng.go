@@ -3,6 +3,7 @@ package pcapfile
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/pxescope/pxescope/capture"
@@ -27,6 +28,7 @@ const (
 	byteOrderMagic = 0x1a2b3c4d
 	blockOverhead  = 12 // type, length, length again
 	sectionMin     = blockOverhead + 16
+	enhancedHeader = 8 + 20 // of an Enhanced Packet Block, up to the data
 )
 
 // An ngInterface is what a packet block needs of its interface.
@@ -43,6 +45,7 @@ type ngInterface struct {
 func (r *Reader) openNg() error {
 	r.format = "pcapng"
 	r.next = (*Reader).nextNg
+	r.follow = (*Reader).followNg
 	err := r.sectionHeader()
 	if e, ok := err.(*Error); ok {
 		e.Frame = 0
@@ -225,6 +228,39 @@ func (r *Reader) enhanced(p *capture.Packet, b []byte) error {
 	}
 	r.deliver(p, i.timed(uint64(hi)<<32|uint64(lo)), i.link, i.no, wireLen, data[:capLen:capLen])
 	return nil
+}
+
+// followNg is follow for Enhanced Packet Blocks of a file's only interface,
+// without options and little-endian. As in followPcap, none ends b.
+func (r *Reader) followNg(b []byte, p []capture.Packet, bound capture.Time) (n, used int) {
+	if r.big {
+		return 0, 0
+	}
+	only := &r.section[0] // a packet of it came just before
+	mul, limit, size := only.mul, only.limit, len(b)
+	for ; n < len(p) && len(b) > enhancedHeader; n++ {
+		h, body := b[:enhancedHeader], b[enhancedHeader:]
+		capLen, wireLen := uint64(binary.LittleEndian.Uint32(h[20:])), binary.LittleEndian.Uint32(h[24:])
+		padded := (capLen + 3) &^ 3
+		if padded+4 >= uint64(len(body)) {
+			break
+		}
+		tail := body[padded:len(body):len(body)]
+		length := enhancedHeader + padded + 4
+		ticks := uint64(binary.LittleEndian.Uint32(h[12:]))<<32 | uint64(binary.LittleEndian.Uint32(h[16:]))
+		t := capture.Time(ticks * mul)
+		if binary.LittleEndian.Uint32(h) != blockEnhanced || uint64(binary.LittleEndian.Uint32(h[4:])) != length ||
+			binary.LittleEndian.Uint32(h[8:]) != 0 || uint64(binary.LittleEndian.Uint32(tail)) != length ||
+			ticks >= limit || t >= bound || wireLen > math.MaxInt32 {
+			break
+		}
+		q := &p[n]
+		q.Time = t
+		q.WireLen = int(wireLen)
+		q.Data = body[:capLen:capLen]
+		b = tail[4:]
+	}
+	return n, size - len(b)
 }
 
 func (r *Reader) undescribed(id uint32) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -90,6 +91,21 @@ func readAll(t *testing.T, r *Reader) read {
 	}
 }
 
+// readBatches is readAll in batches.
+func readBatches(r *Reader) read {
+	var x read
+	p := make([]capture.Packet, 10)
+	for {
+		if err := r.Next(&p[0]); err != nil {
+			x.Err, x.Info, x.Iface = err.Error(), r.Info(), r.Interfaces()
+			return x
+		}
+		for i := range p[:r.more(p, math.MaxInt64)] {
+			x.Sums = append(x.Sums, sum(&p[i]))
+		}
+	}
+}
+
 // What is read ahead is read as without, wherever chunks and records end, also
 // when the stream is cut or fails.
 func TestReadAheadSame(t *testing.T) {
@@ -116,6 +132,11 @@ func TestReadAheadSame(t *testing.T) {
 					defer r.readAhead(size)()
 					if diff := cmp.Diff(want, readAll(t, r)); diff != "" {
 						t.Errorf("want, got: %s", diff)
+					}
+					r = open()
+					defer r.readAhead(size)()
+					if diff := cmp.Diff(want, readBatches(r)); diff != "" {
+						t.Errorf("in batches: want, got: %s", diff)
 					}
 				})
 			}

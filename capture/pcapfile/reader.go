@@ -25,6 +25,11 @@ type Reader struct {
 	ahead *readAhead
 	under *bufio.Reader // nil: nothing is in between
 
+	// ring, when it is set, holds the buffers that buf is in turn, see Hold.
+	ring     [][]byte
+	turns    uint64
+	turnable bool // no packet of the present batch was delivered yet, and no turn began
+
 	own  []byte // the buffer that is the Reader's
 	lent bool   // buf is ahead's
 	buf  []byte
@@ -33,7 +38,10 @@ type Reader struct {
 	base int64 // offset of buf[0] in the stream
 	err  error // what src returned after the bytes in buf
 
-	next   func(*Reader, *capture.Packet) error
+	next func(*Reader, *capture.Packet) error
+	// follow fills the time, the lengths and the data of packets whose records
+	// are in b, until one is not earlier than bound or for next. nil: next only.
+	follow func(r *Reader, b []byte, p []capture.Packet, bound capture.Time) (n, used int)
 	name   string
 	file   int
 	limit  int   // largest record
@@ -121,6 +129,35 @@ func (r *Reader) Next(p *capture.Packet) error {
 	return nil
 }
 
+// more fills p[1:] with the packets after p[0], the last that Next yielded, and
+// returns how many of p are filled: packets that lie in the buffer as a whole,
+// are earlier than bound and in no way unusual. The first that is not is left to
+// Next. It is for a Reader of one interface: Link, Iface and VLAN never change,
+// and p[1:] must have them already; storing them each time was a fifth of the work.
+func (r *Reader) more(p []capture.Packet, bound capture.Time) int {
+	if r.follow == nil {
+		return 1
+	}
+	b := r.buf[r.off:r.end]
+	b = b[:min(len(b), r.limit)] // no record in it is longer
+	n, used := r.follow(r, b, p[1:], bound)
+	r.off += used
+	id, first, last, prev, bytes := p[0].ID, r.first, r.last, r.prev, r.bytes
+	more := p[1 : 1+n]
+	for i := range more {
+		q := &more[i]
+		id++
+		q.ID = id
+		prev = q.Time
+		first, last = min(first, prev), max(last, prev)
+		bytes += uint64(q.WireLen)
+	}
+	r.first, r.last, r.prev, r.bytes = first, last, prev, bytes
+	r.number += uint64(n)
+	r.packets += uint64(n)
+	return 1 + n
+}
+
 // deliver fills p, a packet with a time, and counts it.
 func (r *Reader) deliver(p *capture.Packet, t capture.Time, link capture.LinkType, iface int, wireLen uint32, data []byte) {
 	r.first = min(r.first, t)
@@ -159,7 +196,11 @@ func (r *Reader) fill(n int) bool {
 			r.takeOwn()
 		}
 		if r.off > 0 && r.off+n > len(r.buf) {
-			copy(r.buf, r.buf[r.off:r.end])
+			rest := r.buf[r.off:r.end]
+			if r.ring != nil {
+				r.turn(len(rest))
+			}
+			copy(r.buf, rest)
 			r.base += int64(r.off)
 			r.end -= r.off
 			r.off = 0

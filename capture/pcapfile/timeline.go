@@ -4,6 +4,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/pxescope/pxescope/capture"
@@ -39,10 +40,15 @@ type Timeline struct {
 	open     int          // inputs with a Reader
 	spare    [][]byte     // buffers of readers that have ended
 	ifaces   []ifaceRef
+	one      [1]capture.Packet // of NextBatch
 	skipped  int
 	readable bool // some input could be read
 	closed   bool
 }
+
+// batchSize is the most packets in a batch: 4.5 KB, so that they stay in the
+// first cache until they are analyzed.
+const batchSize = 64
 
 // An input is one capture of a Timeline.
 type input struct {
@@ -53,6 +59,7 @@ type input struct {
 	order  *inorder // nil: the packets of r come as they are
 	head   capture.Packet
 	key    capture.Time     // of head, or of the first packet while parked
+	batch  []capture.Packet // of NextBatch; nil: not yet
 	global []int            // Timeline.ifaces of the interfaces of r
 	info   capture.FileInfo // while there is no r
 	ifaces []capture.Interface
@@ -123,6 +130,27 @@ func (t *Timeline) Next(p *capture.Packet) error {
 		t.cur = nil
 	}
 	return t.nextOfAll(p)
+}
+
+// NextBatch implements capture.BatchSource. A batch holds packets of one input;
+// where inputs take turns, and where packets are put in order, it is one packet.
+func (t *Timeline) NextBatch(limit int) ([]capture.Packet, error) {
+	before := t.cur
+	if before != nil {
+		before.r.turnable = true
+	}
+	if err := t.Next(&t.one[0]); err != nil {
+		return nil, err
+	}
+	in := t.cur
+	if in != before || in.order != nil {
+		return t.one[:], nil
+	}
+	if in.batch == nil {
+		in.batch = slices.Repeat(t.one[:], batchSize)
+	}
+	in.batch[0] = t.one[0]
+	return in.batch[:in.r.more(in.batch[:min(limit, batchSize)], t.bound)], nil
 }
 
 // next reads a packet of in, those of several interfaces by time.
@@ -215,7 +243,7 @@ func (t *Timeline) release(in *input) {
 		t.spare = append(t.spare, b)
 	}
 	in.s.close()
-	in.s, in.r, in.order, in.head = nil, nil, nil, capture.Packet{}
+	in.s, in.r, in.order, in.batch, in.head = nil, nil, nil, nil, capture.Packet{}
 	t.open--
 }
 
@@ -375,4 +403,4 @@ func (p *progress) endless() {
 	p.unknown = true
 }
 
-var _ capture.Source = (*Timeline)(nil)
+var _ capture.BatchSource = (*Timeline)(nil)

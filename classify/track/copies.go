@@ -18,25 +18,29 @@ import (
 //
 // It holds 48 KiB and never allocates.
 type Copies struct {
-	window time.Duration
-	sets   [copySets]copySet
+	sets   [copySets]copySet // first, so that they begin with a cache line
 	marks  [copySets][copyWays]copyMark
+	window time.Duration
 	seen   uint64
 	copies uint64
 	kinds  [numCopyKinds]uint64
 }
 
-// A copySet fills one cache line: what every frame is compared with.
-type copySet struct {
-	hash [copyWays]uint64 // 0: free
-	at   [copyWays]capture.Time
+// A copySet is what every frame is compared with, the newest first; it fills one
+// cache line.
+type copySet [copyWays]sighting
+
+type sighting struct {
+	hash uint64 // 0: none
+	at   capture.Time
 }
 
-// A copyMark is what tells the kinds of copies apart.
-type copyMark struct {
-	mac  uint32 // of the sender, folded
-	vlan uint16
-	ttl  uint8
+// A copyMark is what tells the kinds of copies apart: the innermost VLAN above
+// the sender's MAC, with the TTL in one byte of it, which no router changes alone.
+type copyMark uint64
+
+func markOf(f *wire.Frame) copyMark {
+	return copyMark(f.VLAN())<<48 | copyMark(f.SrcMAC.Uint64()^uint64(f.TTL)<<16)
 }
 
 // Datagrams remembered: 2048, which is 20 ms of 100,000 control packets a
@@ -67,65 +71,52 @@ func (c *Copies) Seen(f *wire.Frame) bool {
 	c.seen++
 	h := fingerprint(f)
 	no := h >> 32 % copySets
-	set := &c.sets[no]
-	i := set.find(h)
-	if i >= 0 {
-		if d := f.Time.Sub(set.at[i]); d <= c.window && d >= -c.window {
+	s, m := &c.sets[no], &c.marks[no]
+	if i := s.find(h); i < copyWays {
+		if d := f.Time.Sub(s[i].at); d <= c.window && d >= -c.window {
 			c.copies++
-			c.kinds[c.marks[no][i].kind(f)]++
+			c.kinds[m[i].kind(f)]++
 			return true
 		}
-		// The same again, but a retry.
-	} else {
-		i = set.oldest()
+		// The same again, but a retry: as if it had not been there.
+		copy(s[i:], s[i+1:])
+		copy(m[i:], m[i+1:])
 	}
-	set.hash[i], set.at[i] = h, f.Time
-	c.marks[no][i] = copyMark{mac: foldMAC(f.SrcMAC), vlan: f.VLAN(), ttl: f.TTL}
+	s[3] = s[2]
+	s[2] = s[1]
+	s[1] = s[0]
+	s[0] = sighting{h, f.Time}
+	m[3] = m[2]
+	m[2] = m[1]
+	m[1] = m[0]
+	m[0] = markOf(f)
 	return false
 }
 
-// find is where h is in the set, or -1.
-func (s *copySet) find(h uint64) int {
+// find is where h is in the set, or copyWays.
+func (s *copySet) find(h uint64) uint {
 	switch h {
-	case s.hash[0]:
+	case s[0].hash:
 		return 0
-	case s.hash[1]:
+	case s[1].hash:
 		return 1
-	case s.hash[2]:
+	case s[2].hash:
 		return 2
-	case s.hash[3]:
+	case s[3].hash:
 		return 3
 	}
-	return -1
+	return copyWays
 }
 
-// oldest is the place that a new hash takes; a free one has the time 0.
-func (s *copySet) oldest() int {
-	i, at := 0, s.at[0]
-	if s.at[1] < at {
-		i, at = 1, s.at[1]
-	}
-	if s.at[2] < at {
-		i, at = 2, s.at[2]
-	}
-	if s.at[3] < at {
-		i = 3
-	}
-	return i
-}
-
-func (m *copyMark) kind(f *wire.Frame) CopyKind {
-	switch {
-	case m.vlan != f.VLAN():
+// kind is what kind of a copy f is of a frame with mark m.
+func (m copyMark) kind(f *wire.Frame) CopyKind {
+	switch d := m ^ markOf(f); {
+	case d>>48 != 0:
 		return Trunk
-	case m.ttl != f.TTL || m.mac != foldMAC(f.SrcMAC):
+	case d != 0:
 		return Routed
 	}
 	return Twin
-}
-
-func foldMAC(m wire.MAC) uint32 {
-	return uint32(binary.LittleEndian.Uint16(m[4:])) ^ binary.LittleEndian.Uint32(m[:])*0x9e3779b1
 }
 
 // Share is copies over frames asked about, 0 when there were none.
@@ -134,51 +125,75 @@ func (c *Copies) Share() (copies, seen uint64) { return c.copies, c.seen }
 // Of is how many copies were of a kind.
 func (c *Copies) Of(k CopyKind) uint64 { return c.kinds[k] }
 
-func isDHCP(port uint16) bool { return port == 67 || port == 68 || port == 4011 }
+// The payload bytes that a fingerprint is of, from the first.
+const (
+	comparedBytes = 64
+	// Of DHCP: OFFER and ACK of one exchange may differ in a single byte behind
+	// 240 others, and ISC dhcpd and Kea send both with IP id 0.
+	comparedDHCP = 576
+)
 
 // fingerprint is a 64-bit hash by multiplication, 16 bytes a step; collisions
 // would need equal 5-tuples in practice, because the hash is only trusted within
 // the window.
 func fingerprint(f *wire.Frame) uint64 {
-	h := fold(binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16^uint64(f.IPID), binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16^k0)
-	h ^= fold(binary.LittleEndian.Uint64(f.Src[:8])^uint64(f.FragOffset)<<16^uint64(f.Proto)<<8^uint64(f.Fragment)^k1, binary.LittleEndian.Uint64(f.Dst[:8])^uint64(f.PayloadLen)^k0)
+	ends := f.Hash // of addresses and ports, the same for both directions
+	if ends == 0 {
+		ends = fold(binary.LittleEndian.Uint64(f.Src[:8])^k1, binary.LittleEndian.Uint64(f.Dst[:8])^k0) ^ (binary.LittleEndian.Uint64(f.Dst[8:])^uint64(f.DstPort)<<16)*k0
+	}
+	ends ^= uint64(f.PayloadLen) ^ uint64(f.Proto)<<32 ^ k0
+	if f.Fragment != wire.Whole {
+		ends ^= uint64(f.FragOffset)<<48 ^ uint64(f.Fragment)<<40
+	}
+	h := fold(binary.LittleEndian.Uint64(f.Src[8:])^uint64(f.SrcPort)<<16^uint64(f.IPID), ends)
+	if f.Proto != wire.ProtoUDP || f.IPVersion == 0 {
+		h = mixHeaders(h, f)
+	}
+	p := f.Payload
+	n := len(p)
+	if n < 8 {
+		var last uint64
+		if n >= 4 {
+			last = uint64(binary.LittleEndian.Uint32(p))<<32 | uint64(binary.LittleEndian.Uint32(p[n-4:]))
+		} else {
+			for _, b := range p {
+				last = last<<8 | uint64(b)
+			}
+		}
+		return fold(h^last, k0^uint64(n)) | 1
+	}
+	tail := binary.LittleEndian.Uint64(p[n-8:])
+	if n > comparedBytes {
+		n = comparedBytes
+		if f.Proto == wire.ProtoUDP && (IsDHCPPort(f.SrcPort) || IsDHCPPort(f.DstPort)) {
+			n = min(len(p), comparedDHCP)
+		}
+		p = p[:n]
+	}
+	// Steps that do not wait for each other, told apart by their place.
+	place, i := h, 0
+	for ; i <= len(p)-16; i += 16 {
+		place += k1
+		h ^= fold(binary.LittleEndian.Uint64(p[i:])^place, binary.LittleEndian.Uint64(p[i+8:])^k1)
+	}
+	if i <= len(p)-8 {
+		h ^= binary.LittleEndian.Uint64(p[i:]) * k0
+	}
+	return fold(h^k0, tail^k1) | 1
+}
+
+// mixHeaders adds to h what tells frames apart that are not of UDP.
+func mixHeaders(h uint64, f *wire.Frame) uint64 {
 	switch {
-	case f.Proto == wire.ProtoUDP && f.IPVersion != 0:
 	case f.IPVersion == 0: // no addresses above: ARP, and what is below IP
 		h = fold(h^f.SrcMAC.Uint64()^uint64(f.EtherType)<<48, f.DstMAC.Uint64()^k0)
 		h = fold(h^f.ARP.SenderMAC.Uint64()^uint64(f.ARP.Op)<<48, f.ARP.TargetMAC.Uint64()^k1)
-		h = fold(h^binary.LittleEndian.Uint64(f.ARP.Sender[8:]), binary.LittleEndian.Uint64(f.ARP.Target[8:])^k0)
+		return fold(h^binary.LittleEndian.Uint64(f.ARP.Sender[8:]), binary.LittleEndian.Uint64(f.ARP.Target[8:])^k0)
 	case f.Proto == wire.ProtoTCP:
-		h = fold(h^(uint64(f.TCP.Seq)<<32|uint64(f.TCP.Ack)), uint64(f.TCP.Flags)<<16|uint64(f.TCP.Window)^k0)
-	default: // ICMP: an echo has its number in Rest
-		h = fold(h^(uint64(f.ICMP.Type)<<40|uint64(f.ICMP.Code)<<32|uint64(f.ICMP.Rest)), k1)
+		return fold(h^(uint64(f.TCP.Seq)<<32|uint64(f.TCP.Ack)), uint64(f.TCP.Flags)<<16|uint64(f.TCP.Window)^k0)
 	}
-	p := f.Payload
-	if len(p) < 8 {
-		var last uint64
-		for _, b := range p {
-			last = last<<8 | uint64(b)
-		}
-		return fold(h^last, k0^uint64(len(p))) | 1
-	}
-	tail := binary.LittleEndian.Uint64(p[len(p)-8:])
-	if f.Proto == wire.ProtoUDP && (isDHCP(f.SrcPort) || isDHCP(f.DstPort)) {
-		// OFFER and ACK of one exchange may differ in a single byte behind 240
-		// others, and ISC dhcpd and Kea send both with IP id 0.
-		p = p[:min(len(p), 576)]
-	} else {
-		p = p[:min(len(p), 64)]
-	}
-	// Steps that do not wait for each other, told apart by their place.
-	place := h
-	for ; len(p) >= 16; p = p[16:] {
-		place += k1
-		h ^= fold(binary.LittleEndian.Uint64(p)^place, binary.LittleEndian.Uint64(p[8:])^k1)
-	}
-	if len(p) >= 8 {
-		h ^= binary.LittleEndian.Uint64(p) * k0
-	}
-	return fold(h^k0, tail^k1) | 1
+	// ICMP: an echo has its number in Rest.
+	return fold(h^(uint64(f.ICMP.Type)<<40|uint64(f.ICMP.Code)<<32|uint64(f.ICMP.Rest)), k1)
 }
 
 // Odd numbers without a pattern: the golden ratio, and the square root of 3.

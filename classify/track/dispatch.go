@@ -3,6 +3,7 @@ package track
 import (
 	"encoding/binary"
 	"maps"
+	"math"
 	"math/bits"
 
 	"github.com/pxescope/pxescope/capture"
@@ -19,11 +20,12 @@ type Sink interface {
 // deadline that passed before it. It is the engine without the joins, and what
 // tracker tests run on.
 type Dispatcher struct {
-	trackers []Tracker
-	names    []string
-	cat      *catalog.Catalog
-	udp, tcp *[1 << 16]mask // by port, either side
-	tcpAll   mask
+	// What every frame needs comes first, and near together.
+	deadline capture.Time // earliest of all
+	// version counts what changes in the tables below, but for the Until of an
+	// expectation, and changes has the ports of the last ones.
+	version  uint32
+	segments mask // of Kind TCP
 	answers  mask
 	udpAll   mask
 	rpc      mask
@@ -31,7 +33,14 @@ type Dispatcher struct {
 	icmp     mask
 	frags    mask
 	link     mask
+	trackers [maxTrackers]Tracker // so many as there are names
+	out      Out
+	changes  [numChanges]uint16
+	ended    *ending // after Finish
 
+	names    []string
+	cat      *catalog.Catalog
+	udp, tcp *[1 << 16]mask // by port, either side
 	expected *Table[portKey, expectation]
 	// expectedPorts counts expectations by port, so that most packets need no
 	// look-up: index 0 UDP, 1 TCP.
@@ -40,17 +49,18 @@ type Dispatcher struct {
 	// expectations: ephemeral ports are all over the tables, which are larger
 	// than a processor's nearest cache, and the bits are not.
 	portsUDP, portsTCP PortSet
-	// version counts what changes in expected, but for the Until of one.
-	version uint32
 
 	learners []Learner
-	deadline capture.Time // earliest of all
 	sink     Sink
-	out      Out
-	ended    *ending // after Finish
 }
 
 type mask uint16
+
+// maxTrackers have a bit each in a mask.
+const maxTrackers = 16
+
+// numChanges are remembered: a Route that missed more is found anew.
+const numChanges = 32
 
 type portKey struct {
 	addr  wire.Addr
@@ -66,8 +76,8 @@ type expectation struct {
 // maxExpected bounds the expectations that stand at one time.
 const maxExpected = 8192
 
-// NewDispatcher makes the trackers of specs, at most 16, and a Dispatcher over
-// them. What they say goes to sink.
+// NewDispatcher makes the trackers of specs, at most maxTrackers, and a
+// Dispatcher over them. What they say goes to sink.
 func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 	d := &Dispatcher{udp: new([1 << 16]mask), tcp: new([1 << 16]mask), deadline: Never, sink: sink}
 	d.expected = NewTable(maxExpected, func(k portKey, _ *expectation) { d.uncount(k) })
@@ -76,7 +86,7 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 	}
 	for i, s := range specs {
 		m := mask(1) << i
-		d.trackers = append(d.trackers, s.New(cfg))
+		d.trackers[i] = s.New(cfg)
 		if q, ok := d.trackers[i].(Quiet); ok && q.Quiet() {
 			m = 0
 		}
@@ -89,43 +99,79 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 			d.portsUDP.Add(p)
 		}
 		for _, p := range s.TCP {
-			d.tcp[p] |= m
-			d.portsTCP.Add(p)
+			d.watch(p, m)
 		}
 		for _, k := range []struct {
 			kind Kind
 			to   *mask
-		}{{ARP, &d.arp}, {ICMP, &d.icmp}, {TCP, &d.tcpAll}, {Answers, &d.answers}, {UDP, &d.udpAll}, {RPC, &d.rpc}, {Fragments, &d.frags}, {LinkLayer, &d.link}} {
+		}{{ARP, &d.arp}, {ICMP, &d.icmp}, {TCP, &d.segments}, {Answers, &d.answers}, {UDP, &d.udpAll}, {RPC, &d.rpc}, {Fragments, &d.frags}, {LinkLayer, &d.link}} {
 			if s.Kinds&k.kind != 0 {
 				*k.to |= m
+			}
+		}
+	}
+	if d.cat != nil {
+		for port, e := range d.cat.Table(wire.ProtoTCP) {
+			if e.Index() != catalog.None {
+				d.watch(uint16(port), d.segments)
 			}
 		}
 	}
 	return d
 }
 
+// watch lets trackers have all segments of a port.
+func (d *Dispatcher) watch(port uint16, to mask) {
+	if d.tcp[port]&to == to {
+		return
+	}
+	d.tcp[port] |= to
+	d.portsTCP.Add(port)
+	d.changed(port)
+}
+
+// named is the tracker of a name, or none.
+func (d *Dispatcher) named(name string) mask {
+	for i, n := range d.names {
+		if n == name {
+			return 1 << i
+		}
+	}
+	return 0
+}
+
+// all are the trackers in their order.
+func (d *Dispatcher) all() []Tracker { return d.trackers[:len(d.names)] }
+
 // A Route is what the headers of a frame decide: who gets it and all others with
 // the same addresses and ports.
 type Route struct {
 	expected *expectation // of the destination, or else of the source, or nil
-	version  uint32       // for which expected was looked up
+	version  uint32       // of the Dispatcher, when the rest was looked up
 	to       mask
+	place    uint16 // Out.Place
 }
 
 // Route finds the way of f by its headers.
 func (d *Dispatcher) Route(f *wire.Frame) Route {
-	r := Route{version: d.version - 1}
-	switch f.Proto {
-	case wire.ProtoUDP:
+	r := Route{version: d.version}
+	switch {
+	case f.Stop != wire.StopNone: // perhaps behind its ports
+		return r
+	case f.Proto == wire.ProtoUDP:
 		r.to = d.udpAll
 		if d.portsUDP.Has(f.SrcPort) || d.portsUDP.Has(f.DstPort) {
 			r.to |= d.udp[f.SrcPort] | d.udp[f.DstPort]
 		}
-	case wire.ProtoTCP:
-		r.to = d.tcpAll
+	case f.Proto == wire.ProtoTCP:
 		if d.portsTCP.Has(f.SrcPort) || d.portsTCP.Has(f.DstPort) {
 			r.to |= d.tcp[f.SrcPort] | d.tcp[f.DstPort]
 		}
+	default:
+		return r
+	}
+	if r.expected = d.expectedAt(&f.Dst, f.DstPort, f.Proto); r.expected == nil {
+		r.expected = d.expectedAt(&f.Src, f.SrcPort, f.Proto)
 	}
 	return r
 }
@@ -139,54 +185,108 @@ func (d *Dispatcher) Frame(f *wire.Frame) *Expectation {
 
 // Routed is Frame for a frame whose Route is known. r is that of the same
 // Dispatcher, and is kept up to date.
-func (d *Dispatcher) Routed(f *wire.Frame, r *Route) *Expectation {
-	if d.ended != nil {
+func (d *Dispatcher) Routed(f *wire.Frame, r *Route) (met *Expectation) {
+	if f.Time >= d.deadline && !d.reach(f.Time) {
 		return nil
 	}
-	if f.Time >= d.deadline {
-		d.Tick(f.Time)
-	}
 	var to mask
-	var met *Expectation
-	if f.Stop == wire.StopNone && (f.Proto == wire.ProtoUDP || f.Proto == wire.ProtoTCP) {
-		to, met = d.transport(f, r)
-	} else {
+	switch {
+	case f.Stop != wire.StopNone:
 		to = d.other(f)
+	case f.Proto == wire.ProtoTCP:
+		if r.version != d.version {
+			d.renew(f, r)
+		}
+		to = r.to
+		if f.TCP.Flags&(wire.SYN|wire.FIN|wire.RST) != 0 {
+			to |= d.segments
+			if f.TCP.Flags&(wire.SYN|wire.ACK) == wire.SYN|wire.ACK {
+				to |= d.answers
+			}
+		}
+		if mayBeRecord(f.Payload) {
+			to |= d.rpc
+		}
+	case f.Proto == wire.ProtoUDP:
+		if r.version != d.version {
+			d.renew(f, r)
+		}
+		to = r.to
+		if mayBeRPC(f.Payload) {
+			to |= d.rpc
+		}
+	default:
+		to = d.other(f)
+	}
+	if e := r.expected; e != nil {
+		if e.Until < f.Time {
+			e = d.stands(f)
+		}
+		if e != nil {
+			to, met = to|e.to, &e.Expectation
+		}
 	}
 	if f.Fragment != wire.Whole {
 		to |= d.frags
 	}
-	if to != 0 {
-		d.deliver(f, to)
+	if to == 0 {
+		return met
 	}
+	d.out.Place = r.place
+	if to&(to-1) != 0 {
+		d.several(f, to)
+	} else if i := first(to); d.trackers[i].Frame(f, &d.out) {
+		d.deadline = min(d.deadline, d.trackers[i].Deadline())
+		d.drain()
+	}
+	r.place = d.out.Place
 	return met
 }
 
-func (d *Dispatcher) transport(f *wire.Frame, r *Route) (to mask, met *Expectation) {
-	to = r.to
-	if f.Proto == wire.ProtoTCP {
-		if f.TCP.Flags&(wire.SYN|wire.ACK) == wire.SYN|wire.ACK {
-			to |= d.answers
-		}
-	} else if mayBeRPC(f.Payload) {
-		to |= d.rpc
-	}
-	if r.version != d.version {
-		r.version = d.version
-		if r.expected = d.expectedAt(&f.Dst, f.DstPort, f.Proto); r.expected == nil {
-			r.expected = d.expectedAt(&f.Src, f.SrcPort, f.Proto)
-		}
-	}
-	e := r.expected
-	if e == nil {
-		return to, nil
-	}
-	if e.Until < f.Time { // perhaps of the destination, and the source has one too
-		if e = d.expectedAt(&f.Src, f.SrcPort, f.Proto); e == nil || e.Until < f.Time {
-			return to, nil
+// reach passes the deadlines up to now. It is false after the end.
+func (d *Dispatcher) reach(now capture.Time) bool {
+	d.Tick(now)
+	return d.ended == nil
+}
+
+// several delivers f to more than one tracker; all of them read it before
+// anybody hears what they say.
+func (d *Dispatcher) several(f *wire.Frame, to mask) {
+	news := false
+	for ; to != 0; to &= to - 1 {
+		if t := d.trackers[first(to)]; t.Frame(f, &d.out) {
+			d.deadline = min(d.deadline, t.Deadline())
+			news = true
 		}
 	}
-	return to | e.to, &e.Expectation
+	if news {
+		d.drain()
+	}
+}
+
+// first is the number of the first tracker of a mask.
+func first(to mask) int { return bits.TrailingZeros16(uint16(to)) % maxTrackers }
+
+// renew brings r, of the ports of f, up to date. Mostly what changed is of other
+// ports.
+func (d *Dispatcher) renew(f *wire.Frame, r *Route) {
+	stale := d.version-r.version > numChanges
+	for v := r.version; v != d.version && !stale; v++ {
+		p := d.changes[v%numChanges]
+		stale = p == f.SrcPort || p == f.DstPort
+	}
+	if stale {
+		place := r.place
+		*r = d.Route(f)
+		r.place = place
+	}
+	r.version = d.version
+}
+
+// changed notes that what is said or expected of a port changes.
+func (d *Dispatcher) changed(port uint16) {
+	d.changes[d.version%numChanges] = port
+	d.version++
 }
 
 // mayBeRPC reports whether b, the payload of a datagram, begins as a message of
@@ -199,6 +299,22 @@ func mayBeRPC(b []byte) bool {
 	}
 	w := binary.BigEndian.Uint64(b[4:])
 	return w == 2 || w>>1 == 1<<31
+}
+
+// mayBeRecord reports whether b, the payload of a segment, begins as a call of
+// ONC RPC does in a record of one fragment (RFC 5531 section 11).
+func mayBeRecord(b []byte) bool {
+	return len(b) >= 16 && b[0]&0x80 != 0 && binary.BigEndian.Uint64(b[8:]) == 2
+}
+
+// stands is what is expected of the source of f, where that of the destination
+// is over, or nil.
+func (d *Dispatcher) stands(f *wire.Frame) *expectation {
+	e := d.expectedAt(&f.Src, f.SrcPort, f.Proto)
+	if e == nil || e.Until < f.Time {
+		return nil
+	}
+	return e
 }
 
 // expectedAt is what is expected of an address and port, or nil. Most ports have
@@ -226,22 +342,14 @@ func (d *Dispatcher) other(f *wire.Frame) mask {
 	return 0
 }
 
-func (d *Dispatcher) deliver(f *wire.Frame, to mask) {
-	for ; to != 0; to &= to - 1 {
-		t := d.trackers[bits.TrailingZeros16(uint16(to))]
-		t.Frame(f, &d.out)
-		if at := t.Deadline(); at < d.deadline {
-			d.deadline = at
-		}
-	}
-	d.drain()
-}
-
 // Tick passes every deadline that is <= now, across trackers in their order.
 func (d *Dispatcher) Tick(now capture.Time) {
+	if d.ended != nil {
+		return
+	}
 	for d.deadline <= now {
 		first, at := -1, Never
-		for i, t := range d.trackers {
+		for i, t := range d.all() {
 			if dl := t.Deadline(); dl < at {
 				first, at = i, dl
 			}
@@ -259,7 +367,7 @@ func (d *Dispatcher) Tick(now capture.Time) {
 
 func (d *Dispatcher) earliest() capture.Time {
 	at := Never
-	for _, t := range d.trackers {
+	for _, t := range d.all() {
 		at = min(at, t.Deadline())
 	}
 	return at
@@ -273,13 +381,13 @@ func (d *Dispatcher) Finish(end capture.Time) {
 		return
 	}
 	d.Tick(end)
-	for _, t := range d.trackers {
+	for _, t := range d.all() {
 		t.Finish(end, &d.out)
 		d.drain()
 	}
 	last := &ending{evicted: d.Evicted()}
 	d.Count(&last.counts)
-	*d = Dispatcher{ended: last, deadline: Never}
+	*d = Dispatcher{ended: last, deadline: math.MinInt64} // every frame finds it reached, and the end
 }
 
 // An ending is what remains of a Dispatcher that has finished.
@@ -294,7 +402,7 @@ func (d *Dispatcher) Count(c *Counts) {
 		*c = d.ended.counts
 		return
 	}
-	for _, t := range d.trackers {
+	for _, t := range d.all() {
 		t.Count(c)
 	}
 }
@@ -305,7 +413,7 @@ func (d *Dispatcher) Evicted() map[string]uint64 {
 		return maps.Clone(d.ended.evicted)
 	}
 	m := make(map[string]uint64)
-	for i, t := range d.trackers {
+	for i, t := range d.all() {
 		if n := t.Evicted(); n > 0 {
 			m[d.names[i]] = n
 		}
@@ -317,6 +425,10 @@ func (d *Dispatcher) Evicted() map[string]uint64 {
 }
 
 func (d *Dispatcher) drain() {
+	for _, w := range d.out.watched {
+		d.watch(w.port, d.named(w.tracker))
+	}
+	d.out.watched = d.out.watched[:0]
 	if d.out.Empty() {
 		return
 	}
@@ -333,9 +445,12 @@ func (d *Dispatcher) drain() {
 func (d *Dispatcher) expect(e Expectation) {
 	k := portKey{e.Addr, e.Port, e.Proto}
 	x := d.expected.Get(k)
+	if e.Proto == wire.ProtoTCP {
+		d.watch(e.Port, d.segments)
+	}
 	if x == nil {
 		x = d.expected.Put(k) // which moves and drops others
-		d.version++
+		d.changed(k.port)
 		d.ports(k)[k.port]++
 		if k.proto == wire.ProtoTCP {
 			d.portsTCP.Add(k.port)
@@ -349,15 +464,13 @@ func (d *Dispatcher) expect(e Expectation) {
 			e.index = s.Index
 		}
 	}
-	*x = expectation{Expectation: e}
-	for i, n := range d.names {
-		if n == e.Tracker {
-			x.to = 1 << i
-		}
-	}
+	*x = expectation{e, d.named(e.Tracker)}
 }
 
-func (d *Dispatcher) uncount(k portKey) { d.ports(k)[k.port]-- }
+func (d *Dispatcher) uncount(k portKey) {
+	d.ports(k)[k.port]--
+	d.changed(k.port)
+}
 
 func (d *Dispatcher) ports(k portKey) *[1 << 16]uint16 {
 	if k.proto == wire.ProtoTCP {

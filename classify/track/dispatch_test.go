@@ -18,17 +18,23 @@ type spy struct {
 	log      *[]string
 	deadline capture.Time
 	expect   *Expectation
+	watch    uint16
 	frames   uint64
 }
 
-func (s *spy) Frame(f *wire.Frame, out *Out) {
+func (s *spy) Frame(f *wire.Frame, out *Out) bool {
 	s.frames++
 	*s.log = append(*s.log, fmt.Sprintf("%s frame %d", s.name, f.Time))
 	s.deadline = f.Time + 10
+	if s.watch != 0 {
+		out.Watch(s.name, s.watch)
+		s.watch = 0
+	}
 	if s.expect != nil {
 		out.Expect(*s.expect)
 		s.expect = nil
 	}
+	return true
 }
 
 func (s *spy) Deadline() capture.Time { return s.deadline }
@@ -98,7 +104,7 @@ func TestDelivery(t *testing.T) {
 	}{
 		{"to the port", wire.Frame{IPVersion: 4, Proto: 17, SrcPort: 2000, DstPort: 69}, []string{"udp69", "udp"}},
 		{"from the port", wire.Frame{IPVersion: 4, Proto: 17, SrcPort: 69, DstPort: 2000}, []string{"udp69", "udp"}},
-		{"the port of the other protocol", wire.Frame{IPVersion: 4, Proto: 6, SrcPort: 69, DstPort: 80}, []string{"tcp80", "tcp"}},
+		{"the port of the other protocol", wire.Frame{IPVersion: 4, Proto: 6, SrcPort: 69, DstPort: 80}, []string{"tcp80"}},
 		{"arp", wire.Frame{ARP: wire.ARP{Op: 1}}, []string{"arp"}},
 		{"icmp", wire.Frame{IPVersion: 4, Proto: 1}, []string{"icmp"}},
 		{"icmpv6", wire.Frame{IPVersion: 6, Proto: 58}, []string{"icmp"}},
@@ -107,6 +113,9 @@ func TestDelivery(t *testing.T) {
 		{"a reassembled datagram", wire.Frame{IPVersion: 4, Proto: 17, DstPort: 69, Fragment: wire.Reassembled}, []string{"udp69", "udp", "frag"}},
 		{"spanning tree", wire.Frame{Stop: wire.StopLLC}, []string{"link"}},
 		{"a SYN is no answer", wire.Frame{IPVersion: 4, Proto: 6, TCP: wire.TCP{Flags: wire.SYN}}, []string{"tcp"}},
+		{"a FIN of no service", wire.Frame{IPVersion: 4, Proto: 6, TCP: wire.TCP{Flags: wire.FIN | wire.ACK}}, []string{"tcp"}},
+		{"data of no service", wire.Frame{IPVersion: 4, Proto: 6, TCP: wire.TCP{Flags: wire.ACK}, Payload: []byte("data")}, nil},
+		{"a record of RPC", wire.Frame{IPVersion: 4, Proto: 6, Payload: []byte{0x80, 0, 0, 40, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 2}}, []string{"rpc"}},
 		{"SYN, ACK", wire.Frame{IPVersion: 4, Proto: 6, TCP: wire.TCP{Flags: wire.SYN | wire.ACK}}, []string{"tcp", "answers"}},
 		{"an RPC call", wire.Frame{IPVersion: 4, Proto: 17, Payload: []byte{1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 2}}, []string{"udp", "rpc"}},
 		{"a call of another version", wire.Frame{IPVersion: 4, Proto: 17, Payload: []byte{1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 3}}, []string{"udp"}},
@@ -178,6 +187,11 @@ func TestExpectation(t *testing.T) {
 	if x := d.Frame(back); x == nil {
 		t.Error("to the client: no expectation met")
 	}
+	short := udp(4, 2070, 49152)
+	short.Stop = wire.StopUDPShort
+	if x := d.Frame(short); x != nil {
+		t.Errorf("a header that is not all there: got %v", x)
+	}
 	if x := d.Frame(udp(4, 49152, 2070)); x != nil {
 		t.Errorf("another host's port 2070: got %v", x)
 	}
@@ -187,6 +201,50 @@ func TestExpectation(t *testing.T) {
 	if got := len(*log); got != 4 { // 3 frames, and the deadline after the last of them
 		t.Errorf("got %q", *log)
 	}
+}
+
+// What changes at the ports of a way is seen, however much changed elsewhere.
+func TestRouteMissesChanges(t *testing.T) {
+	for n := range 3 * numChanges {
+		d, _, spies := newSpies(Spec{Name: "tftp", UDP: []uint16{69}})
+		data := udp(1, 2070, 49152)
+		r := d.Route(data)
+		expect := func(port uint16) {
+			spies["tftp"].expect = &Expectation{Proto: wire.ProtoUDP, Addr: data.Src, Port: port, Service: "tftp", Tracker: "tftp", Until: 1000}
+			d.Frame(udp(2, 9, 69))
+		}
+		expect(2070)
+		for i := range n {
+			expect(3000 + uint16(i))
+		}
+		if x := d.Routed(udp(3, 2070, 49152), &r); x == nil {
+			t.Errorf("with %d changes elsewhere: nothing is expected", n)
+		}
+	}
+}
+
+// Segments of a port come to those who watch it, and to the trackers of Kind TCP
+// when a service is expected there.
+func TestWatch(t *testing.T) {
+	d, log, spies := newSpies(Spec{Name: "tcp", Kinds: TCP}, Spec{Name: "rpc", UDP: []uint16{111}})
+	data := udp(1, 2070, 49152)
+	data.Proto = wire.ProtoTCP
+	r := d.Route(data)
+	see := func(want ...string) {
+		t.Helper()
+		*log = nil
+		d.Routed(data, &r)
+		if !slices.Equal(*log, want) {
+			t.Errorf("got %q, want %q", *log, want)
+		}
+	}
+	see()
+	spies["rpc"].watch = 49152
+	d.Frame(udp(1, 9, 111))
+	see("rpc frame 1")
+	spies["rpc"].expect = &Expectation{Proto: wire.ProtoTCP, Addr: wire.MustAddr("10.9.9.9"), Port: 49152, Tracker: "rpc", Until: 1000}
+	d.Frame(udp(1, 9, 111))
+	see("tcp frame 1", "rpc frame 1")
 }
 
 // However many expectations are announced, the table stays within its bound

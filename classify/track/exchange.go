@@ -47,14 +47,15 @@ func (o Outcome) String() string { return outcomeNames[o] }
 // known: same Service, Op, Client, Server, Subject and First.
 type Exchange struct {
 	Service string // catalog service id
-	Stage   Stage
 	Op      string // DISCOVER, REQUEST, RENEW, INFORM, BOOT-SERVER, RRQ, WRQ, GETPORT, MNT, NFS, CONNECT, ARP
 	Subject string // file name, export path, program, address asked for
-	Outcome Outcome
 	Reason  string // when refused: ERROR 1 "...", NAK, RST, ICMP port unreachable, status 13 ACCES
 
 	Client, Server finding.Endpoint
 	VLAN           uint16
+	Stage          Stage // the small fields are together: timelines hold many of these
+	Outcome        Outcome
+	Complete       bool // a transfer ended with its last block
 	Iface          int
 
 	First   capture.Time // of the first request
@@ -63,10 +64,9 @@ type Exchange struct {
 	Overdue int          // DHCP searches: the tries whose grace passed without an answer
 	Frames  []capture.FrameID
 
-	Bytes    int64  // payload bytes of a transfer
-	Complete bool   // a transfer ended with its last block
-	Detail   string // a few words for the timeline
-	Lease    *Lease // DHCP: what was offered or acknowledged, or what the client said of itself
+	Bytes  int64  // payload bytes of a transfer
+	Detail string // a few words for the timeline
+	Lease  *Lease // DHCP: what was offered or acknowledged, or what the client said of itself
 }
 
 // A ClientKind is who sends a DHCP request, told by its options.

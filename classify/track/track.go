@@ -18,10 +18,12 @@ import (
 // The engine calls Expire with every deadline that has passed before it hands
 // over a frame with a later time, so a tracker never meets an overdue entry.
 type Tracker interface {
-	// Frame reads one frame. It must not keep f or anything f points to.
-	Frame(f *wire.Frame, out *Out)
+	// Frame reads one frame. It must not keep f or anything f points to. False
+	// promises that nothing was said and Deadline is no earlier than before:
+	// then nobody looks. Where that is not plain, true is always right.
+	Frame(f *wire.Frame, out *Out) (news bool)
 	// Deadline is the earliest time at which Expire has something to do, or
-	// Never. The engine asks after each call, so it must be cheap.
+	// Never. The engine asks after each call with news, so it must be cheap.
 	Deadline() capture.Time
 	// Expire handles every entry whose deadline is <= now, in deadline order.
 	Expire(now capture.Time, out *Out)
@@ -64,9 +66,9 @@ type Kind uint8
 const (
 	ARP Kind = 1 << iota
 	ICMP
-	TCP
+	TCP // segments with SYN, FIN or RST, and all of ports that carry a known service: the catalog's, and what a tracker expected
 	UDP
-	RPC // UDP datagrams that begin as an ONC RPC message does, see mayBeRPC
+	RPC // datagrams and segments that begin as an ONC RPC message does, see mayBeRPC
 	Fragments
 	Answers   // TCP segments with SYN and ACK
 	LinkLayer // frames that ended with StopEtherType or StopLLC: STP, LACP, LLDP, EAPOL
@@ -85,6 +87,18 @@ type Out struct {
 	Withdrawn []Withdrawal
 	Exchanges []Exchange
 	Expected  []Expectation
+	watched   []watch
+
+	// Place is what a tracker left here with the last frame of the same Route, or
+	// 0: a hint where to look, to be checked. It belongs to the tracker of all
+	// segments, tcp.
+	Place uint16
+}
+
+// A watch is a tracker's wish for the segments of a port.
+type watch struct {
+	tracker string
+	port    uint16
 }
 
 // Find reports f, or replaces what was found before under the same rule, node,
@@ -100,17 +114,26 @@ func (o *Out) Exchange(x Exchange) { o.Exchanges = append(o.Exchanges, x) }
 // Expect tells the engine that traffic of an address and port is of a service.
 func (o *Out) Expect(e Expectation) { o.Expected = append(o.Expected, e) }
 
+// Watch asks for all TCP segments of a port, either side, from now on.
+func (o *Out) Watch(tracker string, port uint16) { o.watched = append(o.watched, watch{tracker, port}) }
+
 // Reset empties o and keeps its memory.
 func (o *Out) Reset() {
 	o.Findings = o.Findings[:0]
 	o.Withdrawn = o.Withdrawn[:0]
 	o.Exchanges = o.Exchanges[:0]
 	o.Expected = o.Expected[:0]
+	o.watched = o.watched[:0]
 }
 
-// Empty reports whether o holds nothing.
+// Empty reports whether o holds nothing for a Sink.
 func (o *Out) Empty() bool {
 	return len(o.Findings)+len(o.Withdrawn)+len(o.Exchanges)+len(o.Expected) == 0
+}
+
+// Said is how many things were said, what is for the Dispatcher alone included.
+func (o *Out) Said() int {
+	return len(o.Findings) + len(o.Withdrawn) + len(o.Exchanges) + len(o.Expected) + len(o.watched)
 }
 
 // A Withdrawal names a finding by what makes it distinct.

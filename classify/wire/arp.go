@@ -22,6 +22,7 @@ func (f *Frame) arp(b []byte, cut int) {
 		return
 	}
 	a := &f.ARP
+	f.tidy = false
 	a.Op = binary.BigEndian.Uint16(b[6:])
 	a.SenderMAC, a.TargetMAC = MAC(b[8:14]), MAC(b[18:24])
 	a.Sender.set4(b[14:18])

@@ -22,13 +22,15 @@ const (
 // sent them (see Outgoing) are often bad, because the network card computes
 // the checksum after the capture.
 func (f *Frame) UDPChecksum() Sum {
-	if f.Proto != ProtoUDP || f.l4 == nil || f.routed {
+	if f.Proto != ProtoUDP || !f.wholeUDP {
 		return SumUnknown
 	}
 	if f.UDPSum == 0 {
 		return SumAbsent
 	}
-	s := uint64(ProtoUDP) + uint64(len(f.l4))
+	// The pseudo header has the length too.
+	n := uint64(udpHeader + len(f.Payload))
+	s := ProtoUDP + 2*n + uint64(f.SrcPort) + uint64(f.DstPort) + uint64(f.UDPSum)
 	if f.IPVersion == 4 {
 		s = sum16(s, f.Src[12:])
 		s = sum16(s, f.Dst[12:])
@@ -36,7 +38,7 @@ func (f *Frame) UDPChecksum() Sum {
 		s = sum16(s, f.Src[:])
 		s = sum16(s, f.Dst[:])
 	}
-	if fold(sum16(s, f.l4)) != 0xffff {
+	if fold(sum16(s, f.Payload)) != 0xffff {
 		return SumBad
 	}
 	return SumGood

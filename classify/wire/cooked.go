@@ -33,6 +33,7 @@ func (d *Decoder) sll2(f *Frame, b []byte, cut int) {
 		f.linkShort()
 		return
 	}
+	f.tidy = false
 	f.IfIndex = binary.BigEndian.Uint32(b[4:])
 	f.cookedSource(uint16(b[10]), int(b[11]), [6]byte(b[12:18]))
 	d.cooked(f, binary.BigEndian.Uint16(b[8:]), binary.BigEndian.Uint16(b), b[sll2Header:], cut)

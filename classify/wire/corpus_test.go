@@ -41,8 +41,9 @@ func corpusFiles(t testing.TB, dir string) []string {
 	return files
 }
 
-// decodeFile calls each for every packet of a file. A file that the reader
-// refuses has none; of a damaged one the packets before the damage count.
+// decodeFile calls each for every packet of a file and asserts that both ways
+// of Decode agree. A file that the reader refuses has none; of a damaged one the
+// packets before the damage count.
 func decodeFile(t testing.TB, path string, each func(p *capture.Packet, f *wire.Frame)) {
 	t.Helper()
 	file, err := os.Open(path)
@@ -60,12 +61,10 @@ func decodeFile(t testing.TB, path string, each func(p *capture.Packet, f *wire.
 	if err != nil {
 		return
 	}
-	d := wire.NewDecoder()
+	w := newTwoWays()
 	var p capture.Packet
-	var f wire.Frame
 	for r.Next(&p) == nil {
-		d.Decode(&p, &f)
-		each(&p, &f)
+		each(&p, w.decode(t, &p))
 	}
 }
 

@@ -18,38 +18,60 @@ const MaxTunnels = 4
 
 // A Frame is one decoded packet. The caller owns it and uses it again for the
 // next packet; a field that does not apply to the packet is zero.
+//
+// What the common packet sets and trackers read lies in front, in three cache
+// lines, ordered so that Decode sets neighbours in one store.
 type Frame struct {
 	Time    capture.Time
 	ID      capture.FrameID
 	Iface   int
 	WireLen int // with a tag that the kernel delivered beside the packet
 	CapLen  int
-	// Copy is set by the engine: the same datagram was seen a moment ago (a
-	// SPAN port, several interfaces). Counts include copies, judgement skips them.
-	Copy bool
+
+	// Payload holds the captured bytes above UDP, TCP or ICMP's first 8 bytes.
+	// Of a Later fragment: the fragment's data. Where Decode stopped for
+	// StopEtherType, StopLLC, StopIPProto: what follows the Ethernet type, from
+	// the LLC header on, what follows the IP headers.
+	Payload    []byte
+	PayloadLen int // bytes on the wire; larger than len(Payload) when cut
+
+	// Network and transport layer.
+	Src, Dst Addr
+	// Hash is of both addresses and ports, the same for both directions, so that
+	// who looks for a conversation need not compute one again. 0 unless UDP's or
+	// TCP's ports were read. It is not seeded: a hint where to look, never an
+	// identity.
+	Hash             uint64
+	SrcPort, DstPort uint16
+	UDPSum           uint16 // UDP checksum field as captured
+	TTL              uint8  // or hop limit
+	Proto            uint8  // IP protocol after any extension headers
+	IPID             uint32
+	TOS              uint8 // or traffic class
+	DF               bool
+	wholeUDP         bool // for UDPChecksum: Payload is all of a datagram whose lengths agree, and Dst its last destination
+	TCP              TCP
 
 	// Link layer; of the inner frame where a tunnel carries Ethernet.
-	Link      capture.LinkType
-	SrcMAC    MAC // zero where the link type has none
 	DstMAC    MAC // zero on cooked captures, see HasDstMAC
+	SrcMAC    MAC // zero where the link type has none
 	HasDstMAC bool
-	Outgoing  bool            // cooked captures: sent by the capturing host
-	IfIndex   uint32          // LINUX_SLL2: the interface's index on the capturing host
-	Tags      [MaxTags]uint16 // VIDs, outermost first; 0 is a priority tag
-	TagCount  uint8
-	EtherType uint16 // of the network layer that was reached, or where Decode stopped; 0 for LLC and PPP
-	Tunnel    Tunnel // the innermost tunnel that was entered
-	VNI       uint32 // VXLAN, Geneve; GRE key; ERSPAN session; MPLS bottom label
-
-	// Network layer.
+	Outgoing  bool // cooked captures: sent by the capturing host
+	// Copy is set by the engine: the same datagram was seen a moment ago (a
+	// SPAN port, several interfaces). Counts include copies, judgement skips them.
+	Copy      bool
 	IPVersion uint8 // 0, 4 or 6
-	Src, Dst  Addr
-	TTL       uint8 // or hop limit
-	TOS       uint8 // or traffic class
-	IPID      uint32
-	DF        bool
+	Link      capture.LinkType
+	EtherType uint16 // of the network layer that was reached, or where Decode stopped; 0 for LLC and PPP
 	Fragment  Fragment
-	Proto     uint8 // IP protocol after any extension headers
+	Stop      Stop
+	Tunnel    Tunnel // the innermost tunnel that was entered
+	TagCount  uint8
+	Tags      [MaxTags]uint16 // VIDs, outermost first; 0 is a priority tag
+
+	// The rest is of rare packets. tidy says that all of it is zero, so that
+	// Decode need not clear it: who sets any of it resets tidy.
+	tidy bool
 	// FragOffset is where in the datagram's payload the fragment starts, in bytes.
 	FragOffset uint16
 	// Datagram numbers the datagram that a fragment belongs to: the same for all
@@ -58,29 +80,10 @@ type Frame struct {
 	// the Decoder does not put together. It may change when the datagram is older
 	// than FragmentTimeout or more than MaxDatagrams are incomplete.
 	Datagram uint32
-
-	// Transport layer.
-	SrcPort, DstPort uint16
-	// Hash is of both addresses and ports, the same for both directions, so that
-	// who looks for a conversation need not compute one again. 0 unless UDP's or
-	// TCP's ports were read. It is not seeded: a hint where to look, never an
-	// identity.
-	Hash uint64
-	// Payload holds the captured bytes above UDP, TCP or ICMP's first 8 bytes.
-	// Of a Later fragment: the fragment's data. Where Decode stopped for
-	// StopEtherType, StopLLC, StopIPProto: what follows the Ethernet type, from
-	// the LLC header on, what follows the IP headers.
-	Payload    []byte
-	PayloadLen int    // bytes on the wire; larger than len(Payload) when cut
-	UDPSum     uint16 // UDP checksum field as captured
-	TCP        TCP
-	ICMP       ICMP
-	ARP        ARP
-
-	Stop Stop
-
-	l4     []byte // a whole UDP datagram with its header, for UDPChecksum
-	routed bool   // a routing header has segments left: Dst is not the last destination
+	VNI      uint32 // VXLAN, Geneve; GRE key; ERSPAN session; MPLS bottom label
+	IfIndex  uint32 // LINUX_SLL2: the interface's index on the capturing host
+	ICMP     ICMP
+	ARP      ARP
 }
 
 // VLAN is the innermost VLAN id that is not a priority tag, or 0 for untagged.

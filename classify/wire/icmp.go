@@ -9,6 +9,7 @@ import (
 // and, in an error, the datagram that it quotes.
 func (f *Frame) icmp(b []byte, cut int) {
 	c := &f.ICMP
+	f.tidy = false
 	if len(b) >= 2 {
 		c.Type, c.Code = b[0], b[1]
 	}

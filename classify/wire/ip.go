@@ -66,10 +66,19 @@ func (d *Decoder) ipv4(f *Frame, b []byte, cut int) {
 	d.transport(f, b, cut)
 }
 
+// mapped4 is what stands before an IPv4 address in the second half of its Addr,
+// as a little-endian number.
+const mapped4 = 0xffff0000
+
 // set4 is a = Addr4 of b, in two stores.
 func (a *Addr) set4(b []byte) {
 	binary.LittleEndian.PutUint64(a[0:8], 0)
-	binary.LittleEndian.PutUint64(a[8:16], 0xffff0000|uint64(binary.LittleEndian.Uint32(b))<<32)
+	binary.LittleEndian.PutUint64(a[8:16], mapped4|uint64(binary.LittleEndian.Uint32(b))<<32)
+}
+
+// fold makes a 64 bits, for hashing; of an IPv4 address those of mapped.
+func (a *Addr) fold() uint64 {
+	return binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(a[:8])*3
 }
 
 // ipv6 reads an IPv6 header (RFC 8200 section 3) and what it carries.

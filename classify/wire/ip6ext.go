@@ -60,7 +60,7 @@ func (d *Decoder) extensions(f *Frame, b []byte, cut int) {
 			continue // an atomic fragment is a whole datagram (RFC 6946)
 		case extRouting:
 			if b[3] != 0 { // segments left: Dst is not the last one
-				f.routed = true
+				d.routed = true
 			}
 		}
 		if n > len(b) {

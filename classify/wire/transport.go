@@ -76,11 +76,8 @@ func (d *Decoder) udp(f *Frame, b []byte, cut int) {
 	if f.Fragment == First {
 		return
 	}
-	if cut == 0 && n == len(b) {
-		f.l4 = b
-	}
-	switch f.DstPort {
-	case portVXLAN, portVXLANLinux, portVXLANGPE, portGeneve:
+	f.wholeUDP = cut == 0 && n == len(b) && !d.routed
+	if isTunnelPort(f.DstPort) {
 		d.udpTunnel(f)
 	}
 }
@@ -88,18 +85,21 @@ func (d *Decoder) udp(f *Frame, b []byte, cut int) {
 // hash sets f.Hash. Each side is mixed by itself before the sides are added, or
 // numbers that count up on both would cancel out.
 func (f *Frame) hash() {
-	h := mixSide(&f.Src, f.SrcPort) + mixSide(&f.Dst, f.DstPort)
-	h *= hashPrime
-	f.Hash = h ^ h>>32
+	f.Hash = mixBoth(mixSide(f.Src.fold(), f.SrcPort), mixSide(f.Dst.fold(), f.DstPort))
 }
 
 // hashPrime is the golden ratio in 64 bits.
 const hashPrime = 0x9e3779b97f4a7c15
 
-func mixSide(a *Addr, port uint16) uint64 {
-	x := binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(a[:8])*3 ^ uint64(port)<<16
-	x *= hashPrime
+// mixSide mixes an address, folded, with its port.
+func mixSide(addr uint64, port uint16) uint64 {
+	x := (addr ^ uint64(port)<<16) * hashPrime
 	return x ^ x>>29
+}
+
+func mixBoth(src, dst uint64) uint64 {
+	h := (src + dst) * hashPrime
+	return h ^ h>>32
 }
 
 // ports reads what is there of the ports, for a header that is short.

@@ -10,6 +10,10 @@ const (
 	portGeneve     = 6081 // RFC 8926
 )
 
+func isTunnelPort(p uint16) bool {
+	return p == portVXLAN || p == portVXLANLinux || p == portVXLANGPE || p == portGeneve
+}
+
 // enter notes that decoding goes into a tunnel and forgets the outer network
 // and transport layers. Fragment and Datagram stay: when the outer datagram
 // was put together, so was what it carries. Where it is one tunnel too many, b
@@ -20,13 +24,13 @@ func (d *Decoder) enter(f *Frame, t Tunnel, vni uint32, b []byte, cut int) bool 
 		return false
 	}
 	d.depth++
-	f.Tunnel, f.VNI = t, vni
+	f.Tunnel, f.VNI, f.tidy = t, vni, false
 	f.EtherType = 0
 	f.IPVersion, f.Src, f.Dst = 0, Addr{}, Addr{}
 	f.TTL, f.TOS, f.IPID, f.DF, f.Proto = 0, 0, 0, false, 0
 	f.SrcPort, f.DstPort, f.UDPSum, f.Hash = 0, 0, 0, 0
-	f.Payload, f.PayloadLen, f.l4 = nil, 0, nil
-	f.routed = false
+	f.Payload, f.PayloadLen, f.wholeUDP = nil, 0, false
+	d.routed = false
 	return true
 }
 

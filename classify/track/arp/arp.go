@@ -81,10 +81,10 @@ func newTracker(cfg *track.Config) *tracker {
 }
 
 // Frame reads an ARP packet.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	a := &f.ARP
 	if a.Op != opRequest && a.Op != opReply || f.Copy {
-		return
+		return false
 	}
 	seg := segment{vni: f.VNI, vlan: f.VLAN(), tunnel: f.Tunnel}
 	switch {
@@ -98,6 +98,7 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 	if !a.Sender.IsZero() {
 		t.claimed(f, seg, out)
 	}
+	return true
 }
 
 // Deadline is when the next series of requests is due.

@@ -28,15 +28,16 @@ var watchSpec = track.Spec{
 	New: func(cfg *track.Config) track.Tracker { return &watcher{s: newServers(cfg)} },
 }
 
-func (w *watcher) Frame(f *wire.Frame, out *track.Out) {
+func (w *watcher) Frame(f *wire.Frame, out *track.Out) bool {
 	if f.IPVersion == 0 {
 		w.s.Link(f, out)
-		return
+		return true
 	}
 	if m := Message(f.Payload); m.Valid() && !f.Copy {
 		w.o.Parse(m, f.PayloadLen)
 		w.s.Message(f, m, &w.o, out)
 	}
+	return true
 }
 
 func (w *watcher) Deadline() capture.Time                  { return track.Never }

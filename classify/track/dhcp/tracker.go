@@ -74,7 +74,7 @@ func (t *tracker) evict(c *client) {
 }
 
 // Frame implements track.Tracker.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	switch {
 	case f.ARP.Op != 0:
 		t.arp(f, out)
@@ -83,16 +83,15 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 	case f.Proto == wire.ProtoICMP:
 		t.icmp(f, out)
 	case f.Proto != wire.ProtoUDP:
-	case isDHCP(f.SrcPort) || isDHCP(f.DstPort):
+	case track.IsDHCPPort(f.SrcPort) || track.IsDHCPPort(f.DstPort):
 		t.datagram(f, out)
 	case f.DstPort == portTFTP:
 		t.sawTraffic = true
 		t.uses(f, f.SrcMAC, f.Src, out)
 		t.alive(f.SrcMAC, f.Src, f.VLAN(), out)
 	}
+	return true
 }
-
-func isDHCP(port uint16) bool { return port == PortServer || port == PortClient || port == PortPXE }
 
 // isBOOTP reports whether f uses a port below 1024 that is DHCP's alone.
 func isBOOTP(f *wire.Frame) bool {

@@ -66,23 +66,23 @@ func newTracker(cfg *track.Config) *tracker {
 }
 
 // Frame looks for an answer to a client that was not judged yet.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	if t.silent || f.Proto == wire.ProtoTCP && f.TCP.Flags&(wire.SYN|wire.ACK) != wire.SYN|wire.ACK {
-		return
+		return false
 	}
 	i, toServer := t.cat.Lookup(f.Proto, f.SrcPort, f.DstPort)
 	if i == catalog.None || toServer || f.Src == f.Dst || f.Dst.IsMulticast() {
-		return
+		return false
 	}
 	k := judgedKey{f.Dst, f.Src, f.SrcPort, f.Proto}
 	if t.judged.Get(k) != nil {
-		return
+		return false
 	}
 	t.judged.Put(k)
 	client, server := track.RoleOf(t.site, f.Dst), track.RoleOf(t.site, f.Src)
 	v := t.cat.At(t.cat.Refine(i, f.Proto, f.SrcPort, client, server))
 	if claim, ok := v.Claim(f.Proto, f.SrcPort); ok && claim.Use == catalog.Listed {
-		return
+		return false
 	}
 	switch {
 	case t.exposed(v.ID, client, server):
@@ -90,6 +90,7 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 	case t.reversed(v, client, server):
 		t.turnabout(f, v, client, server, out)
 	}
+	return true
 }
 
 // Quiet reports that nothing was told, so that there is nothing to hold

@@ -79,7 +79,7 @@ func newTracker(cfg *track.Config) *tracker {
 func (t *tracker) Learn(e track.Expectation) { t.services.Learn(e) }
 
 // Frame reads a fragment.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	if f.Fragment == wire.Later || f.FragOffset != 0 {
 		t.later = true
 	}
@@ -92,6 +92,7 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
 	case f.Fragment == wire.First && !f.Copy:
 		t.first(f)
 	}
+	return true
 }
 
 // first begins to wait for the rest of a datagram.

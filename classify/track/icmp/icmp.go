@@ -44,13 +44,16 @@ func newTracker(cfg *track.Config) *tracker {
 func (t *tracker) Learn(e track.Expectation) { t.services.Learn(e) }
 
 // Frame reads an ICMP message.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	if !f.ICMP.HasQuote || f.Copy {
-		return
+		return false
 	}
-	if why := reasonOf(f); why != reasonNone {
-		t.rejected(f, why, out)
+	why := reasonOf(f)
+	if why == reasonNone {
+		return false
 	}
+	t.rejected(f, why, out)
+	return true
 }
 
 // Deadline is Never: an error speaks for itself.

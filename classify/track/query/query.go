@@ -90,8 +90,8 @@ func (x *exchange) addTo(k key, c *track.Counts) {
 	}
 }
 
-// Frame implements track.Tracker.
-func (t *tracker) Frame(f *wire.Frame, _ *track.Out) {
+// Frame implements track.Tracker: there is never any news.
+func (t *tracker) Frame(f *wire.Frame, _ *track.Out) (news bool) {
 	switch {
 	case f.SrcPort == 53 || f.DstPort == 53:
 		t.dns(f)
@@ -101,6 +101,7 @@ func (t *tracker) Frame(f *wire.Frame, _ *track.Out) {
 	default:
 		t.dhcp6(f)
 	}
+	return false
 }
 
 // dns reads one message (RFC 1035 section 4.1). Over TCP (section 4.2.2) it

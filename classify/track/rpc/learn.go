@@ -49,6 +49,7 @@ func (t *tracker) learn(addr wire.Addr, port uint16, proto uint8, prog uint32, p
 	i := 0
 	if proto == wire.ProtoTCP {
 		i = 1
+		out.Watch(Spec.Name, port)
 	}
 	t.ports[i].Add(port)
 	if s := serviceOf(prog); s != "" {

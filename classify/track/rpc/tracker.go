@@ -45,10 +45,9 @@ var Spec = track.Spec{
 	},
 	UDP: []uint16{portPortmap, portNFS, portMount},
 	TCP: []uint16{portPortmap, portNFS, portMount},
-	// On any port of UDP and TCP, because mountd has a dynamic port that a
-	// capture begun after GETPORT does not tell; a segment that is no RPC costs
-	// a few compares.
-	Kinds: track.RPC | track.TCP | track.ICMP,
+	// What looks like RPC on any port of UDP and TCP, because mountd has a dynamic
+	// port that a capture begun after GETPORT does not tell.
+	Kinds: track.RPC | track.ICMP,
 	New:   newTracker,
 }
 
@@ -141,17 +140,16 @@ func orient(f wire.Flow) (k wire.Flow, lane int) {
 }
 
 // Frame implements track.Tracker.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	switch f.Proto {
 	case wire.ProtoUDP:
 		t.datagram(f, out)
 	case wire.ProtoTCP:
-		if p := &t.ports[1]; p.Has(f.SrcPort) || p.Has(f.DstPort) || mayBeCall(f.Payload) {
-			t.segment(f, out)
-		}
+		t.segment(f, out)
 	case wire.ProtoICMP, wire.ProtoICMPv6:
 		t.icmp(f, out)
 	}
+	return true
 }
 
 func (t *tracker) datagram(f *wire.Frame, out *track.Out) {

@@ -44,17 +44,15 @@ func (a *attempt) count(c *track.TCPCounts) {
 	}
 }
 
-// control reads a segment with SYN, FIN or RST.
+// control reads a segment with SYN or RST.
 func (t *tracker) control(f *wire.Frame, out *track.Out) {
 	switch flags := f.TCP.Flags; {
 	case flags&wire.SYN != 0 && flags&wire.ACK == 0:
 		t.syn(f, out)
 	case flags&wire.SYN != 0:
 		t.synack(f, out)
-	case flags&wire.RST != 0:
-		t.reset(f, out)
 	default:
-		t.data(f, out)
+		t.reset(f, out)
 	}
 	if !f.Copy && f.TCP.Flags&(wire.FIN|wire.RST) != 0 {
 		t.ended(f, out)

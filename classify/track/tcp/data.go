@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"time"
+
 	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
 )
@@ -13,38 +15,78 @@ const (
 	maxJump = 1 << 28
 )
 
-// data reads a segment without SYN and RST. It is the hot path.
-func (t *tracker) data(f *wire.Frame, out *track.Out) {
-	if !t.streams.wanted(f) || f.Copy {
-		return
+// Frame reads a segment, or an ICMP error about one. It is the hot path.
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
+	switch {
+	case f.Proto != wire.ProtoTCP:
+		t.icmp(f, out)
+		return true
+	case f.TCP.Flags&(wire.SYN|wire.RST) != 0:
+		t.control(f, out)
+		return true
+	case f.Copy:
+		return false
 	}
-	s, d := t.streams.find(f)
-	if s == nil {
-		if s, d = t.joined(f, out); s == nil {
-			return
+	var s *stream
+	d := int(out.Place / numStreams & 1)
+	if out.Place != 0 {
+		s = &t.streams.slots[out.Place%numStreams]
+	}
+	if s == nil || !s.is(f, d) {
+		if s, d, news = t.find(f, out); s == nil {
+			return false
 		}
 	}
 	idle := f.Time.Sub(s.last)
 	s.last = f.Time
-	x, o := &s.dir[d], &s.dir[1-d]
 	if f.TCP.Flags&wire.ACK != 0 {
 		if d == byClient && !s.established {
 			t.established(s, f, out)
+			news = true
 		}
-		if ack := f.TCP.Ack; s.flags[1-d]&hasAck == 0 || after(ack, o.acked) {
+		other := d ^ 1
+		o, flags := &s.dir[other], &s.flags[other]
+		if ack := f.TCP.Ack; *flags&hasAck == 0 || after(ack, o.acked) {
 			o.acked = ack
-			s.flags[1-d] |= hasAck
-			t.acknowledged(s, 1-d, f, out)
+			*flags |= hasAck
+			if *flags&^(*flags>>1)&(hasBig|hasSmall) != 0 { // sent, and not acknowledged
+				news = t.acknowledged(s, other, out) || news
+			}
 		}
-		if s.flags[1-d]&inTrouble != 0 {
-			t.heard(s, 1-d, f)
+		if *flags&inTrouble != 0 {
+			t.heard(s, other, f)
 		}
 	}
-	n := f.PayloadLen
-	if n <= 0 {
-		return
+	if f.PayloadLen > 0 {
+		news = t.data(s, d, idle, f, out) || news
 	}
-	seq := f.TCP.Seq
+	if f.TCP.Flags&wire.FIN != 0 {
+		t.ended(f, out)
+		news = true
+	}
+	return news
+}
+
+// find looks for the stream of f, or begins one in the middle, which may be news,
+// and leaves its place with the frame's Route.
+func (t *tracker) find(f *wire.Frame, out *track.Out) (s *stream, d int, news bool) {
+	if s, d = t.streams.find(f); s == nil {
+		if s, d = t.joined(f, out); s == nil {
+			return nil, 0, false
+		}
+		news = true
+	}
+	out.Place = 0
+	if !s.wide {
+		out.Place = isHint | uint16(d)*numStreams | s.place
+	}
+	return s, d, news
+}
+
+// data reads the payload of side d, after the stream was idle for some time.
+func (t *tracker) data(s *stream, d int, idle time.Duration, f *wire.Frame, out *track.Out) (news bool) {
+	d &= 1
+	n, seq, x := f.PayloadLen, f.TCP.Seq, &s.dir[d]
 	end := seq + uint32(n)
 	switch {
 	case s.flags[d]&hasNext == 0:
@@ -60,12 +102,14 @@ func (t *tracker) data(f *wire.Frame, out *track.Out) {
 		if d == byServer {
 			if s.bytes += step; s.bytes >= flushBytes {
 				t.flush(s, f, d)
+				news = true
 			}
 		}
 		s.sent(d, n, end)
-	default:
-		t.repeated(s, d, idle, f, out)
+		return news
 	}
+	t.repeated(s, d, idle, f, out)
+	return true
 }
 
 // sent notes the first segment of either size, until both are acknowledged.
@@ -84,7 +128,7 @@ func (s *stream) sent(d, n int, end uint32) {
 }
 
 // acknowledged notes what sizes got through in direction d.
-func (t *tracker) acknowledged(s *stream, d int, f *wire.Frame, out *track.Out) {
+func (t *tracker) acknowledged(s *stream, d int, out *track.Out) (news bool) {
 	x, flags := &s.dir[d], &s.flags[d]
 	if *flags&(hasSmall|smallAcked) == hasSmall && !after(x.smallEnd, x.acked) {
 		*flags |= smallAcked
@@ -93,8 +137,10 @@ func (t *tracker) acknowledged(s *stream, d int, f *wire.Frame, out *track.Out) 
 		*flags |= bigAcked
 		if *flags&inTrouble != 0 {
 			t.recovered(s, d, out)
+			return true
 		}
 	}
+	return false
 }
 
 // joined begins a stream in the middle, when its ports tell the server.

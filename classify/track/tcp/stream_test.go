@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
@@ -45,5 +46,30 @@ func TestStreamsOfOneHash(t *testing.T) {
 	stranger := met(synth.NewHost("52:54:00:00:00:03", "10.0.0.99"), rack, 40000, 80)
 	if x, _ := s.find(stranger); x != nil {
 		t.Errorf("got the stream %v for a stranger's segment", s.flow(x))
+	}
+}
+
+// A tag is found where it stands, and only there.
+func TestTags(t *testing.T) {
+	near := []uint16{0, 1, 2, 3, 0x7fff, 0x8000, 0x8001, 0xfffe, 0xffff}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		var v tags
+		var want [streamWays]uint16
+		for way := range want {
+			want[way] = near[r.IntN(len(near))]
+			v.set(way, near[r.IntN(len(near))])
+			v.set(way, want[way])
+		}
+		tag := near[r.IntN(len(near))]
+		found := v.equal(tag)
+		for way, x := range want {
+			if v.of(way) != x {
+				t.Fatalf("%x: got %x in way %d, want %x", v, v.of(way), way, x)
+			}
+			if got := found>>(way*tagBits)&0xffff == 1<<15; got != (x == tag) {
+				t.Fatalf("%x: got %v for %x in way %d", v, got, tag, way)
+			}
+		}
 	}
 }

@@ -71,19 +71,6 @@ func (t *tracker) Learn(e track.Expectation) {
 	}
 }
 
-// Frame reads a segment, or an ICMP error about one.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
-	if f.Proto != wire.ProtoTCP {
-		t.icmp(f, out)
-		return
-	}
-	if f.TCP.Flags&(wire.SYN|wire.FIN|wire.RST) == 0 {
-		t.data(f, out)
-		return
-	}
-	t.control(f, out)
-}
-
 // Deadline is when the next series is due.
 func (t *tracker) Deadline() capture.Time { return t.series.Deadline() }
 

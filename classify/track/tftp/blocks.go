@@ -107,6 +107,32 @@ func (b *blocks) data(raw uint16, n int, now capture.Time) (progress bool) {
 	return true
 }
 
+// next is data for the block after the highest one, when that was sent once, both
+// are full, and it is not the last. For others it does nothing and is false.
+func (b *blocks) next(raw uint16, n int, now capture.Time) bool {
+	if b.high == 0 || raw == 0 || raw != b.highRaw+1 || n != int(b.size) || b.dataSends != 1 ||
+		b.tsize > 0 && (b.high+1)*int64(b.size) >= b.tsize {
+		return false
+	}
+	b.high++
+	b.highRaw, b.highLen = raw, b.size
+	b.pairs, b.idleACKs, b.behind, b.sends, b.sendSince = 0, 0, 0, 1, now
+	b.final, b.shortFinal = 0, false
+	return true
+}
+
+// nextACK is ack for the first ACK of the highest DATA, when that was sent once
+// and is not the last, and so was the ACK before. For others it does nothing and
+// is false.
+func (b *blocks) nextACK(raw uint16, now capture.Time) bool {
+	if b.high <= b.acked || raw != b.highRaw || b.high == 0 || b.final > 0 || b.ackSends > 1 || b.sends > 1 {
+		return false
+	}
+	b.acked = b.high
+	b.ackPairs, b.ackSends, b.idleACKs, b.idleSince = 0, 1, 1, now
+	return true
+}
+
 // ack takes an ACK and reports whether it is a new highest one.
 func (b *blocks) ack(raw uint16, now capture.Time) (progress bool) {
 	i := b.index(raw, false)

@@ -71,47 +71,51 @@ func newTracker(cfg *track.Config) *tracker {
 }
 
 // Frame implements track.Tracker.
-func (t *tracker) Frame(f *wire.Frame, out *track.Out) {
+func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	if f.Stop != wire.StopNone {
-		return
+		return false
 	}
 	switch f.Proto {
 	case wire.ProtoUDP:
-		t.udp(f, out)
+		return t.udp(f, out)
 	case wire.ProtoICMP, wire.ProtoICMPv6:
 		if f.ICMP.HasQuote && f.ICMP.Quote.Proto == wire.ProtoUDP && !f.Copy {
 			t.unreachable(f, out)
 		}
 	}
+	return true
 }
 
-func (t *tracker) udp(f *wire.Frame, out *track.Out) {
+func (t *tracker) udp(f *wire.Frame, out *track.Out) (news bool) {
 	m := Message(f.Payload)
 	op := m.Op()
 	if f.DstPort == Port && (op == RRQ || op == WRQ) {
 		if f.Fragment != wire.First {
 			t.request(f, m, op, out)
 		}
-		return
+		return true
 	}
 	if f.SrcPort == Port && (op == RRQ || op == WRQ) && f.Fragment != wire.First {
 		// Dissectors call it a request, but nobody is asked.
 		r := m.Request()
 		t.countRequest(requestKey{fetchKey{client: f.Src, server: f.Dst, name: hashName(r.File), op: op}, f.SrcPort})
-		return
+		return false
 	}
 	x, toClient := t.find(f)
+	if x != nil && x.proceeds(f, op, toClient) {
+		return false
+	}
 	if op == ERROR && f.Fragment != wire.First && (x != nil || f.SrcPort == Port || f.DstPort == Port) {
 		t.countError(m)
 	}
 	if x == nil {
-		return
+		return false
 	}
 	if !x.replied && toClient && f.Src == x.fetch.server && f.Fragment != wire.First {
 		t.countReply(x)
 	}
 	if f.Copy || op < DATA || op > OACK {
-		return
+		return false
 	}
 	if f.Time >= x.renewAt {
 		t.expect(x, f.Time, out)
@@ -123,7 +127,7 @@ func (t *tracker) udp(f *wire.Frame, out *track.Out) {
 				t.answer(x, f, op, out)
 			}
 		}
-		return
+		return true
 	}
 	if f.Fragment == wire.Reassembled && x.partial > 0 {
 		x.partial--
@@ -133,6 +137,7 @@ func (t *tracker) udp(f *wire.Frame, out *track.Out) {
 	} else {
 		t.fromClient(x, f, m, op, out)
 	}
+	return true
 }
 
 // A recent is the transfer of a conversation whose other end has none: it stays

@@ -1,11 +1,37 @@
 package tftp
 
 import (
+	"encoding/binary"
+
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/finding"
 	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
 )
+
+// proceeds takes the next block of a read that runs, or the ACK of the highest
+// one: nearly every packet of TFTP. For all others it does nothing and is false,
+// and where it is true, fromServer and fromClient would do the same.
+func (x *transfer) proceeds(f *wire.Frame, op Op, toClient bool) bool {
+	if x.op != RRQ || !x.replied || !x.answered || !x.reacted || x.done || x.stalled || f.Time >= x.renewAt ||
+		f.Copy || f.Fragment != wire.Whole || len(f.Payload) < headerLen {
+		return false
+	}
+	n := binary.BigEndian.Uint16(f.Payload[opLen:])
+	if toClient {
+		if op != DATA || f.SrcPort != x.peerPort || f.Src != x.peer || !x.b.next(n, f.PayloadLen-headerLen, f.Time) {
+			return false
+		}
+		x.dataID = f.ID
+	} else {
+		if op != ACK || f.Dst != x.peer || !x.b.nextACK(n, f.Time) {
+			return false
+		}
+		x.ackID, x.lastClient = f.ID, f.Time
+	}
+	x.last, x.repeatAt = f.Time, 0
+	return true
+}
 
 // fromServer takes a message to the client's port.
 func (t *tracker) fromServer(x *transfer, f *wire.Frame, m Message, op Op, out *track.Out) {

@@ -5,6 +5,7 @@ package tracktest
 import (
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
@@ -55,6 +56,10 @@ func play(t testing.TB, src capture.Source, cfg *track.Config, specs []track.Spe
 		cfg = Config()
 	}
 	r := &Result{}
+	specs = slices.Clone(specs)
+	for i := range specs {
+		specs[i] = Sworn(t, specs[i])
+	}
 	d := track.NewDispatcher(specs, cfg, r)
 	dec := wire.NewDecoder()
 	copies := track.NewCopies(cfg.Site.Thresholds.Duplicate)

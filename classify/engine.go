@@ -185,7 +185,7 @@ func (e *Engine) meet(t *talk, f *wire.Frame) {
 	var s *segmentSeen
 	s, t.headers = e.quality.meet(f)
 	t.segment = s.number
-	if f.Proto == wire.ProtoUDP && (isDHCPPort(f.SrcPort) || isDHCPPort(f.DstPort)) {
+	if f.Proto == wire.ProtoUDP && (track.IsDHCPPort(f.SrcPort) || track.IsDHCPPort(f.DstPort)) {
 		t.forget() // the direction is in the message
 	}
 }

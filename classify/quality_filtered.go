@@ -8,6 +8,7 @@ import (
 
 	"github.com/pxescope/pxescope/classify/catalog"
 	"github.com/pxescope/pxescope/classify/finding"
+	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
@@ -58,7 +59,9 @@ func (q *quality) portFilter(i *interfaceSum) *limit {
 	switch {
 	case i.packets == i.dhcp:
 		what = "are DHCP: a port filter probably hides what follows"
-		passes = func(m *missed) bool { return !m.arp && !m.fragment && (isDHCPPort(m.from) || isDHCPPort(m.to)) }
+		passes = func(m *missed) bool {
+			return !m.arp && !m.fragment && (track.IsDHCPPort(m.from) || track.IsDHCPPort(m.to))
+		}
 	case i.packets == i.bootPorts:
 		what, severity = "are on the ports 67, 68, 69 and 4011: a port filter hides TFTP data, ARP and everything after", "warning"
 		passes = func(m *missed) bool { return !m.arp && !m.fragment && (bootPort(m.from) || bootPort(m.to)) }
@@ -84,7 +87,7 @@ func (q *quality) portFilter(i *interfaceSum) *limit {
 	}
 }
 
-func bootPort(p uint16) bool { return p == 69 || isDHCPPort(p) }
+func bootPort(p uint16) bool { return p == 69 || track.IsDHCPPort(p) }
 
 // sameService tells whether a packet would be of the one service that is all
 // that an interface shows; nil when it shows several, or none.

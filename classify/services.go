@@ -51,7 +51,7 @@ func (v *services) of(f *wire.Frame) (svc catalog.Index, toServer, follow bool) 
 	switch {
 	case f.Proto == wire.ProtoUDP || f.Proto == wire.ProtoTCP:
 		svc, toServer = v.cat.Lookup(f.Proto, f.SrcPort, f.DstPort)
-		if f.Proto == wire.ProtoUDP && isDHCPPort(f.SrcPort) && isDHCPPort(f.DstPort) && len(f.Payload) > 0 {
+		if f.Proto == wire.ProtoUDP && track.IsDHCPPort(f.SrcPort) && track.IsDHCPPort(f.DstPort) && len(f.Payload) > 0 {
 			toServer = f.Payload[0] == 1 // relays and BINL use one port on both sides: op tells (RFC 2131 section 2)
 		}
 		if v.roles && svc != catalog.None {
@@ -64,8 +64,6 @@ func (v *services) of(f *wire.Frame) (svc catalog.Index, toServer, follow bool) 
 	// ARP, ICMP and what the switch sends are evidence in every phase.
 	return svc, toServer, v.follow[svc] || f.Proto != wire.ProtoUDP && f.Proto != wire.ProtoTCP
 }
-
-func isDHCPPort(p uint16) bool { return p == 67 || p == 68 || p == 4011 }
 
 func (v *services) refine(f *wire.Frame, svc catalog.Index, toServer bool) catalog.Index {
 	client, server, port := f.Src, f.Dst, f.DstPort

@@ -1,13 +1,12 @@
 package filter
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/pxescope/pxescope/classify/catalog"
 )
 
-var reRange = regexp.MustCompile(`^[0-9]+-[0-9]+$`)
+var reRange = lazily(`^[0-9]+-[0-9]+$`)
 
 // named is the catalog's service of that name, or nil.
 func named(name string) *catalog.Service {

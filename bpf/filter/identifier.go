@@ -266,7 +266,7 @@ func (p *parser) fromName(t token, q qualifier) (node, error) {
 		}
 		return portTerm{proto: q.proto, dir: q.dir, lo: uint16(min(a, b)), hi: uint16(max(a, b))}, nil
 	case "port":
-		if reRange.MatchString(t.text) {
+		if reRange().MatchString(t.text) {
 			return nil, p.errorAt(t, "write 'portrange "+t.text+"'", "%q is not a port", t.text)
 		}
 		return nil, p.errorAt(t, portHint(t.text), "service names are not supported: %q is a number only in some /etc/services", t.text)

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -31,12 +32,18 @@ const (
 	tokMAC              // mac
 )
 
+// lazily compiles a regular expression when it is first used: a start that
+// reads no filter has no use of it.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 var (
-	reName   = regexp.MustCompile(`^[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?`)
-	reNumber = regexp.MustCompile(`^(?:[0-9]+|0[xX][0-9A-Fa-f]+)$`)
-	reDotted = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+){1,3}$`)
-	reColons = regexp.MustCompile(`^[0-9A-Fa-f:.]*`)
-	reMAC    = regexp.MustCompile(`^(?:[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{1,2}(?:-[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{1,2}(?:\.[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}|[0-9A-Fa-f]{12})$`)
+	reName   = lazily(`^[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?`)
+	reNumber = lazily(`^(?:[0-9]+|0[xX][0-9A-Fa-f]+)$`)
+	reDotted = lazily(`^[0-9]+(?:\.[0-9]+){1,3}$`)
+	reColons = lazily(`^[0-9A-Fa-f:.]*`)
+	reMAC    = lazily(`^(?:[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{1,2}(?:-[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{1,2}(?:\.[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}|[0-9A-Fa-f]{12})$`)
 )
 
 // MaxLength is how many bytes an expression may have.
@@ -76,8 +83,8 @@ func next(text string, i int) (token, int, error) {
 			return token{kind: tokWord, text: w}, 2, nil
 		}
 	}
-	if run := reColons.FindString(rest); strings.Count(run, ":") > 1 {
-		if reMAC.MatchString(run) {
+	if run := reColons().FindString(rest); strings.Count(run, ":") > 1 {
+		if reMAC().MatchString(run) {
 			return token{kind: tokMAC, text: run, mac: parseMAC(run)}, len(run), nil
 		}
 		if a, err := netip.ParseAddr(run); err == nil && a.Is6() {
@@ -97,20 +104,20 @@ func next(text string, i int) (token, int, error) {
 		}
 		return token{kind: tokName, text: rest[1:n]}, n, nil
 	}
-	s := reName.FindString(rest)
+	s := reName().FindString(rest)
 	switch {
 	case s == "":
 		r, _ := utf8.DecodeRuneInString(rest)
 		return token{}, 0, errorAt(text, i, "unexpected "+strconv.QuoteRune(r), signHint(r))
-	case reMAC.MatchString(s):
+	case reMAC().MatchString(s):
 		return token{kind: tokMAC, text: s, mac: parseMAC(s)}, len(s), nil
-	case reNumber.MatchString(s):
+	case reNumber().MatchString(s):
 		n, err := strconv.ParseUint(strings.ToLower(s), 0, 32)
 		if err != nil {
 			return token{}, 0, errorAt(text, i, strconv.Quote(s)+" is not a number of 32 bits", "a leading 0 makes a number octal, 0x hexadecimal")
 		}
 		return token{kind: tokNumber, text: s, n: uint32(n)}, len(s), nil
-	case reDotted.MatchString(s):
+	case reDotted().MatchString(s):
 		return token{kind: tokDotted, text: s}, len(s), nil
 	}
 	if n, ok := constants[s]; ok {
@@ -127,7 +134,7 @@ func next(text string, i int) (token, int, error) {
 
 // ParseMAC reads an Ethernet address in the forms that expressions allow.
 func ParseMAC(s string) ([6]byte, error) {
-	if !reMAC.MatchString(s) {
+	if !reMAC().MatchString(s) {
 		return [6]byte{}, &Error{Msg: strconv.Quote(s) + " is not an Ethernet address", Hint: "as 52:54:00:12:34:56"}
 	}
 	return parseMAC(s), nil

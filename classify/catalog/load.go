@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -96,7 +97,9 @@ func (l *loader) at(line int, format string, args ...any) *fieldError {
 	return &fieldError{l.file, line, fmt.Sprintf(format, args...)}
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+})
 
 func (l *loader) document(data []byte) (*yaml.Node, error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
@@ -116,9 +119,9 @@ func (l *loader) document(data []byte) (*yaml.Node, error) {
 
 func (l *loader) syntax(err error) error {
 	text := err.Error()
-	m := yamlLine.FindStringSubmatch(text)
+	m := yamlLine().FindStringSubmatch(text)
 	if m == nil || m[1] == "" {
-		return fmt.Errorf("%s: %s", l.file, yamlLine.ReplaceAllString(text, ""))
+		return fmt.Errorf("%s: %s", l.file, yamlLine().ReplaceAllString(text, ""))
 	}
 	return fmt.Errorf("%s:%s: %s", l.file, m[1], text[len(m[0]):])
 }

@@ -17,7 +17,7 @@ import (
 func TestManPages(t *testing.T) {
 	dir := t.TempDir()
 	date := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC) // fixed, so that a page changes only when its text does
-	cmd := newRoot(Streams{})
+	cmd := newRoot(Streams{}, named(nil)...)
 	cmd.DisableAutoGenTag = true
 	cmd.InitDefaultCompletionCmd()
 	head := &doc.GenManHeader{Title: "PXESCOPE", Section: "1", Source: "pxescope", Manual: "pxescope", Date: &date}
@@ -72,5 +72,5 @@ func TestHelp(t *testing.T) {
 			check(s)
 		}
 	}
-	check(newRoot(Streams{}))
+	check(newRoot(Streams{}, named(nil)...))
 }

@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,7 +62,7 @@ func usage(format string, args ...any) error {
 
 // Run executes one command line and returns the exit status.
 func Run(args []string, s Streams) int {
-	root := newRoot(s)
+	root := newRoot(s, named(args)...)
 	root.SetArgs(args)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
@@ -90,7 +92,25 @@ func Run(args []string, s Streams) int {
 	return se.status
 }
 
-func newRoot(s Streams) *cobra.Command {
+// A constructor makes one command with its flags.
+type constructor func(Streams) *cobra.Command
+
+var commands = map[string]constructor{
+	"analyze": newAnalyze, "catalog": newCatalog, "count": newCount, "explain": newExplain,
+	"filter": newFilter, "firewall": newFirewall, "live": newLive,
+}
+
+// named is the command that the arguments name, which is then the only one that
+// is made: the flags of the others cost a start a millisecond. It is all of them
+// for help, completion, and what names none.
+func named(args []string) []constructor {
+	if len(args) > 0 && commands[args[0]] != nil {
+		return []constructor{commands[args[0]]}
+	}
+	return slices.Collect(maps.Values(commands))
+}
+
+func newRoot(s Streams, commands ...constructor) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pxescope",
 		Short: "tell why a machine does not boot from the network",
@@ -110,10 +130,12 @@ be read; 4 permission denied; 5 the capture is too lossy or one-sided to conclud
 		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: len(commands) == 1},
 	}
 	root.SetVersionTemplate("pxescope {{.Version}}\n")
-	root.AddCommand(newAnalyze(s), newCatalog(s), newCount(s), newExplain(s), newFilter(s), newFirewall(s), newLive(s))
+	for _, make := range commands {
+		root.AddCommand(make(s))
+	}
 	return root
 }
 

@@ -40,8 +40,6 @@ const (
 // xzCheckSize is the size of each kind of integrity check, section 2.1.1.2.
 var xzCheckSize = [16]int{0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64}
 
-var crc64Table = crc64.MakeTable(crc64.ECMA)
-
 // newXzReader reads all streams of src; pay is asked before memory is used.
 func newXzReader(src *bufio.Reader, pay func(int) error) *xzReader {
 	return &xzReader{src: &countedReader{r: src}, pay: pay}
@@ -167,7 +165,7 @@ func (x *xzReader) startBlock(h []byte) error {
 	case 1:
 		x.sum = crc32.NewIEEE()
 	case 4:
-		x.sum = crc64.New(crc64Table)
+		x.sum = crc64.New(crc64.MakeTable(crc64.ECMA))
 	case 10:
 		x.sum = sha256.New()
 	default:

@@ -6,18 +6,20 @@ import (
 	"runtime/metrics"
 )
 
-// By default the collector comes whenever the heap has doubled, first at 4 MB,
-// which a small capture never reaches. From then on it comes at roomy, and when
-// more than that is live, whenever the heap has grown by a fifth: per packet
-// nothing is allocated, so that is seldom, and keeps the peak near what is live.
+// The collector comes first at first, which a small capture never reaches. From
+// then on it comes at roomy, and when more than that is live, whenever the heap
+// has grown by a fifth: per packet nothing is allocated, so that is seldom, and
+// keeps the peak near what is live.
 const (
+	first  = 8 << 20
 	roomy  = 16 << 20
 	growth = 20 // percent
 )
 
-// paceCollector waits for the first collection and then sets, after each, when
-// the next one comes.
+// paceCollector sets when the collector comes first and then, after each
+// collection, when it comes next.
 func paceCollector() {
+	debug.SetGCPercent(first * 100 / (4 << 20)) // of 4 MB, the least that counts as live
 	afterCollection(func() {
 		reserve()
 		pace()

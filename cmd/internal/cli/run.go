@@ -133,8 +133,8 @@ be read; 4 permission denied; 5 the capture is too lossy or one-sided to conclud
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: len(commands) == 1},
 	}
 	root.SetVersionTemplate("pxescope {{.Version}}\n")
-	for _, make := range commands {
-		root.AddCommand(make(s))
+	for _, command := range commands {
+		root.AddCommand(command(s))
 	}
 	return root
 }

@@ -51,20 +51,6 @@ type BatchSource interface {
 	NextBatch(limit int) ([]Packet, error)
 }
 
-// A Holder is a BatchSource that can leave packets alone for a while, for who
-// reads in one goroutine and works on what was read in another.
-type Holder interface {
-	BatchSource
-	// Hold makes the Data of packets stay valid for some turns. It is called
-	// before the first packet, and reports whether this source can.
-	Hold(turns int) bool
-	// Turn is the turn that the last batch is of, which begins with a batch. The
-	// Data of a batch is valid until so many turns after its own have begun as
-	// Hold was told. held is false when the source had to give up holding: then
-	// the last batch, and those to come, are valid until the next one only.
-	Turn() (n uint64, held bool)
-}
-
 // Batches makes a BatchSource of src: one that has no batches of its own yields
 // one packet at a time.
 func Batches(src Source) BatchSource {

@@ -85,13 +85,7 @@ func (e *Engine) Run(src capture.Source, limit uint64) error {
 	batches := capture.Batches(src)
 	var packets []capture.Packet
 	var err error
-	if limit == math.MaxUint64 {
-		if p := newPipeline(src, e.dec); p != nil {
-			e.pipelined(p)
-			err = p.err
-		}
-	}
-	for err == nil && e.packets < limit {
+	for e.packets < limit {
 		packets, err = batches.NextBatch(int(min(limit-e.packets, math.MaxInt32)))
 		if err != nil {
 			break

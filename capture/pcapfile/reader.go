@@ -25,11 +25,6 @@ type Reader struct {
 	ahead *readAhead
 	under *bufio.Reader // nil: nothing is in between
 
-	// ring, when it is set, holds the buffers that buf is in turn, see Hold.
-	ring     [][]byte
-	turns    uint64
-	turnable bool // no packet of the present batch was delivered yet, and no turn began
-
 	own  []byte // the buffer that is the Reader's
 	lent bool   // buf is ahead's
 	buf  []byte
@@ -196,11 +191,7 @@ func (r *Reader) fill(n int) bool {
 			r.takeOwn()
 		}
 		if r.off > 0 && r.off+n > len(r.buf) {
-			rest := r.buf[r.off:r.end]
-			if r.ring != nil {
-				r.turn(len(rest))
-			}
-			copy(r.buf, rest)
+			copy(r.buf, r.buf[r.off:r.end])
 			r.base += int64(r.off)
 			r.end -= r.off
 			r.off = 0

@@ -136,9 +136,6 @@ func (t *Timeline) Next(p *capture.Packet) error {
 // where inputs take turns, and where packets are put in order, it is one packet.
 func (t *Timeline) NextBatch(limit int) ([]capture.Packet, error) {
 	before := t.cur
-	if before != nil {
-		before.r.turnable = true
-	}
 	if err := t.Next(&t.one[0]); err != nil {
 		return nil, err
 	}

@@ -68,10 +68,8 @@ func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, fresh bool) {
 // segmentOf reads a TCP segment.
 func (q *quality) segmentOf(s *segmentSeen, f *wire.Frame, h headers) {
 	x, fresh := q.flowOf(f)
-	me, other := &x.side[0], &x.side[1]
-	if h&fromSecond != 0 {
-		me, other = other, me
-	}
+	d := h / fromSecond & 1
+	me, other := &x.side[d], &x.side[d^1]
 	flags := f.TCP.Flags
 	if me.flags == saw && other.flags == saw && flags&(wire.SYN|wire.RST|wire.ACK) == wire.ACK {
 		me.ack = f.TCP.Ack // nothing is missed, as mostly

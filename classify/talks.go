@@ -2,6 +2,7 @@ package classify
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"math/rand/v2"
 
 	"github.com/pxescope/pxescope/classify/catalog"
@@ -51,11 +52,8 @@ func (v *talks) of(f *wire.Frame) (t *talk, known bool) {
 		h = track.Mix(h, binary.LittleEndian.Uint64(f.Src[:]), binary.LittleEndian.Uint64(f.Dst[:]))
 	}
 	h = track.Mix(h, uint64(f.VLAN())<<48|f.SrcMAC.Uint64(), uint64(f.Proto)<<48|f.DstMAC.Uint64()) | 1
-	at := f.Hash >> (64 - talkBits) &^ 1
-	if from > to {
-		at |= 1
-	}
-	t = &v.slots[at%uint64(len(v.slots))]
+	_, second := bits.Sub64(to, from, 0) // without a branch: nobody can predict it
+	t = &v.slots[f.Hash>>(64-talkBits)&^1|second&1]
 	if t.hash == h {
 		return t, true
 	}

@@ -35,9 +35,9 @@ const (
 	maxFiles = 32
 )
 
-// roomForSteps is the most that stands empty in a timeline: a step is 240 bytes,
+// roomForSteps is the most that stands empty in a timeline: a step is 216 bytes,
 // and a boot has some forty.
-const roomForSteps = 16
+const roomForSteps = 8
 
 // A Node is one machine and its boot so far.
 type Node struct {

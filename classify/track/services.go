@@ -36,13 +36,20 @@ type Learner interface {
 // traffic, else by the catalog.
 type Services struct {
 	cat    *catalog.Catalog
-	learnt *Table[portKey, Expectation]
+	learnt *Table[portKey, learnt]
+}
+
+// learnt is what Services keeps of an Expectation: thousands stand at a time.
+type learnt struct {
+	service string
+	until   capture.Time
+	server  bool
 }
 
 // NewServices makes Services of a configuration; without a catalog only learnt
 // ports have a service.
 func NewServices(cfg *Config) *Services {
-	s := &Services{learnt: NewTable[portKey, Expectation](maxExpected, nil)}
+	s := &Services{learnt: NewTable[portKey, learnt](maxExpected, nil)}
 	if cfg != nil && cfg.Catalog != nil {
 		s.cat = cfg.Catalog
 	} else {
@@ -53,7 +60,7 @@ func NewServices(cfg *Config) *Services {
 
 // Learn remembers an expectation.
 func (s *Services) Learn(e Expectation) {
-	*s.learnt.At(portKey{e.Addr, e.Port, e.Proto}) = e
+	*s.learnt.At(portKey{e.Addr, e.Port, e.Proto}) = learnt{e.Service, e.Until, e.Server}
 }
 
 // Of is the service of a flow at a time and whether the flow goes to its
@@ -61,11 +68,11 @@ func (s *Services) Learn(e Expectation) {
 // but nothing uses. It allocates nothing.
 func (s *Services) Of(f wire.Flow, at capture.Time) (id string, toServer bool) {
 	if s.learnt.Len() > 0 {
-		if e := s.learnt.Get(portKey{f.Dst, f.DstPort, f.Proto}); e != nil && at <= e.Until {
-			return e.Service, e.Server
+		if e := s.learnt.Get(portKey{f.Dst, f.DstPort, f.Proto}); e != nil && at <= e.until {
+			return e.service, e.server
 		}
-		if e := s.learnt.Get(portKey{f.Src, f.SrcPort, f.Proto}); e != nil && at <= e.Until {
-			return e.Service, !e.Server
+		if e := s.learnt.Get(portKey{f.Src, f.SrcPort, f.Proto}); e != nil && at <= e.until {
+			return e.service, !e.server
 		}
 	}
 	i, toServer := s.cat.Lookup(f.Proto, f.SrcPort, f.DstPort)

@@ -26,9 +26,9 @@ const maxOpen = 16384
 
 // A key names an exchange, its addresses from client to server.
 type key struct {
+	id                     uint64 // DNS id, NTP transmit timestamp, DHCPv6 transaction id
 	client, server         wire.Addr
 	clientPort, serverPort uint16
-	id                     uint64 // DNS id, NTP transmit timestamp, DHCPv6 transaction id
 	proto                  protocol
 }
 
@@ -48,8 +48,8 @@ const (
 
 // An exchange is what was seen of one key.
 type exchange struct {
-	requests  uint32               // distinct DNS questions, NTP requests, 1 for a SOLICIT
 	questions [maxQuestions]uint64 // hashes, to tell a retry from another question under the same id
+	requests  uint32               // distinct DNS questions, NTP requests, 1 for a SOLICIT
 	answered  bool
 }
 

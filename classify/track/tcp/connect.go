@@ -92,7 +92,7 @@ func (t *tracker) answered(k seriesKey, s *series, a *attempt, f *wire.Frame, ou
 	}
 	t.came(k, s, f.Time, out)
 	r, e := s.run, &s.episode
-	s.run, s.refusals = run{}, refusals{}
+	s.run, s.refusals = run{}, &nothing
 	if e.outcome == track.Answered && f.Time.Sub(e.last) <= pause {
 		e.tries += r.tries
 		e.last, e.changed = f.Time, true
@@ -125,7 +125,7 @@ func (t *tracker) came(k seriesKey, s *series, now capture.Time, out *track.Out)
 		f.Facts = append(f.Facts, finding.Fact{Key: "syns", Value: r.tries}, finding.Fact{Key: "answered_after", Value: now.Sub(r.first).Seconds()})
 		out.Find(f)
 	}
-	n := &s.refusals
+	n := s.refusals
 	switch {
 	case !n.found:
 	case now.Sub(n.begun) <= t.th.RefusedWindow:
@@ -141,16 +141,15 @@ func (t *tracker) came(k seriesKey, s *series, now capture.Time, out *track.Out)
 
 // refused reads a RST, or an ICMP port unreachable of the server, to a SYN.
 func (t *tracker) refused(k seriesKey, s *series, f *wire.Frame, reason string, out *track.Out) {
-	n, e := &s.refusals, &s.episode
+	e := &s.episode
 	first, tries, last := s.run.first, s.run.tries, s.run.frames
 	if tries == 0 {
 		first = f.Time
 	}
-	if !n.found && n.n > 0 && f.Time.Sub(n.last) > t.th.RefusedWindow {
-		*n = refusals{}
-	}
-	if n.n == 0 {
-		n.begun, n.first, n.next = f.Time, first, t.th.RefusedTries
+	n := s.refusals
+	if n.n == 0 || !n.found && f.Time.Sub(n.last) > t.th.RefusedWindow {
+		n = &refusals{begun: f.Time, first: first, next: t.th.RefusedTries}
+		s.refusals = n
 	}
 	n.n++
 	n.last, n.reason = f.Time, reason
@@ -176,7 +175,7 @@ func (t *tracker) refused(k seriesKey, s *series, f *wire.Frame, reason string, 
 
 // refusalDue is when a refusal counts as the client's last try.
 func (t *tracker) refusalDue(s *series) capture.Time {
-	if n := &s.refusals; s.boot && s.stage != track.StageMount && n.n > 0 && !n.found && s.run.tries == 0 {
+	if n := s.refusals; s.boot && s.stage != track.StageMount && n.n > 0 && !n.found && s.run.tries == 0 {
 		return n.last.Add(t.th.RefusedWindow)
 	}
 	return track.Never
@@ -186,14 +185,14 @@ func (t *tracker) refusalDue(s *series) capture.Time {
 func (t *tracker) gaveUp(k seriesKey, s *series, at capture.Time, out *track.Out) {
 	other, _ := t.elsewhere(k, s, s.refusals.begun)
 	if other || t.scans(k.client, at) {
-		s.refusals = refusals{}
+		s.refusals = &nothing
 		return
 	}
 	t.findRefused(k, s, at, out)
 }
 
 func (t *tracker) findRefused(k seriesKey, s *series, at capture.Time, out *track.Out) {
-	n := &s.refusals
+	n := s.refusals
 	f := t.finding(RuleRefused, k, s)
 	f.First, f.Last, f.Frames = n.first, n.last, n.frames.list()
 	if n.n == 1 {

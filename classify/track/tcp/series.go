@@ -51,7 +51,7 @@ type series struct {
 	iface          int
 
 	run      run
-	refusals refusals
+	refusals *refusals // nothing, mostly
 	episode  episode
 }
 
@@ -78,6 +78,9 @@ type refusals struct {
 	reason      string
 	frames      frames
 }
+
+// nothing is the refusals of a series without any; it is never written.
+var nothing refusals
 
 // An episode is the exchange that is being reported.
 type episode struct {
@@ -132,6 +135,7 @@ func (t *tracker) begin(flow wire.Flow, now capture.Time) (seriesKey, *series) {
 	if v := t.services.By(id); v != nil {
 		s.name, s.boot = v.Name, v.In(catalog.Provisioning)
 	}
+	s.refusals = &nothing
 	s.client = finding.Endpoint{Addr: flow.Src, Port: flow.SrcPort}
 	s.server = finding.Endpoint{Addr: flow.Dst, Port: flow.DstPort}
 	return k, s

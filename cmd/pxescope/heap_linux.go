@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +16,10 @@ import (
 func reserve() {
 	const page, size = 2 << 20, 32 << 20
 	debug.SetGCPercent(-1) // a collection under way would keep the piece
-	b := make([]byte, size+page)
+	var piece strings.Builder
+	piece.Grow(size + page) // make would fill it with zeros where part of it was in use before
+	piece.WriteByte(0)
+	b := unsafe.Slice(unsafe.StringData(piece.String()), size+page)
 	off := -uintptr(unsafe.Pointer(&b[0])) & (page - 1)
 	_ = unix.Madvise(b[off:off+size], unix.MADV_HUGEPAGE) // refused: the pages are small, as ever
 	runtime.GC()

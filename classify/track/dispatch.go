@@ -189,14 +189,14 @@ func (d *Dispatcher) Routed(f *wire.Frame, r *Route) (met *Expectation) {
 	if f.Time >= d.deadline && !d.reach(f.Time) {
 		return nil
 	}
+	if r.version != d.version {
+		d.renew(f, r)
+	}
 	var to mask
 	switch {
 	case f.Stop != wire.StopNone:
 		to = d.other(f)
 	case f.Proto == wire.ProtoTCP:
-		if r.version != d.version {
-			d.renew(f, r)
-		}
 		to = r.to
 		if f.TCP.Flags&(wire.SYN|wire.FIN|wire.RST) != 0 {
 			to |= d.segments
@@ -208,9 +208,6 @@ func (d *Dispatcher) Routed(f *wire.Frame, r *Route) (met *Expectation) {
 			to |= d.rpc
 		}
 	case f.Proto == wire.ProtoUDP:
-		if r.version != d.version {
-			d.renew(f, r)
-		}
 		to = r.to
 		if mayBeRPC(f.Payload) {
 			to |= d.rpc
@@ -445,15 +442,13 @@ func (d *Dispatcher) drain() {
 func (d *Dispatcher) expect(e Expectation) {
 	k := portKey{e.Addr, e.Port, e.Proto}
 	x := d.expected.Get(k)
-	if e.Proto == wire.ProtoTCP {
-		d.watch(e.Port, d.segments)
-	}
 	if x == nil {
 		x = d.expected.Put(k) // which moves and drops others
 		d.changed(k.port)
 		d.ports(k)[k.port]++
 		if k.proto == wire.ProtoTCP {
 			d.portsTCP.Add(k.port)
+			d.watch(k.port, d.segments)
 		} else {
 			d.portsUDP.Add(k.port)
 		}

@@ -68,7 +68,7 @@ const (
 	ICMP
 	TCP // segments with SYN, FIN or RST, and all of ports that carry a known service: the catalog's, and what a tracker expected
 	UDP
-	RPC // datagrams and segments that begin as an ONC RPC message does, see mayBeRPC
+	RPC // datagrams and segments that begin as an ONC RPC message does, see mayBeRPC and mayBeRecord
 	Fragments
 	Answers   // TCP segments with SYN and ACK
 	LinkLayer // frames that ended with StopEtherType or StopLLC: STP, LACP, LLDP, EAPOL

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/pxescope/pxescope/capture"
@@ -17,6 +18,8 @@ const (
 	portNFS     = 2049
 	portMount   = 20048 // mountd of most Linux distributions
 )
+
+var knownPorts = []uint16{portPortmap, portNFS, portMount}
 
 // Limits of state. Together they hold about 10 MB when all are full.
 const (
@@ -43,8 +46,8 @@ var Spec = track.Spec{
 		RulePortmapNoAnswer, RuleNotRegistered, RuleMountNoAnswer, RuleMountDenied, RulePrivilegedPort,
 		RuleNotResponding, RuleNFSError, RuleAuthError, RuleV4NoPortmap,
 	},
-	UDP: []uint16{portPortmap, portNFS, portMount},
-	TCP: []uint16{portPortmap, portNFS, portMount},
+	UDP: knownPorts,
+	TCP: knownPorts,
 	// What looks like RPC on any port of UDP and TCP, because mountd has a dynamic
 	// port that a capture begun after GETPORT does not tell.
 	Kinds: track.RPC | track.ICMP,
@@ -74,7 +77,7 @@ type tracker struct {
 func newTracker(cfg *track.Config) track.Tracker {
 	t := &tracker{th: cfg.Site.Thresholds, ledger: newLedger()}
 	for i := range t.ports {
-		for _, p := range [...]uint16{portPortmap, portNFS, portMount} {
+		for _, p := range knownPorts {
 			t.ports[i].Add(p)
 		}
 	}
@@ -197,13 +200,9 @@ func (t *tracker) datagram(f *wire.Frame, out *track.Out) {
 	}
 }
 
-// mayBeCall reports whether a segment begins with a record that may be a call:
-// nearly none does.
-func mayBeCall(p []byte) bool { return len(p) >= 4+callHeader && p[0]&0x80 != 0 }
-
 func (t *tracker) segment(f *wire.Frame, out *track.Out) {
 	if !t.serves(f, 1) {
-		if !mayBeCall(f.Payload) || !looksLikeCall(f.Payload[4:]) {
+		if len(f.Payload) < 4+callHeader || f.Payload[0]&0x80 == 0 || !looksLikeCall(f.Payload[4:]) {
 			return
 		}
 		if binary.BigEndian.Uint32(f.Payload)&lengthMask > maxFragment {
@@ -353,7 +352,7 @@ func (t *tracker) Evicted() uint64 {
 }
 
 // known reports whether a port is RPC without being learnt.
-func known(port uint16) bool { return port == portNFS || port == portPortmap || port == portMount }
+func known(port uint16) bool { return slices.Contains(knownPorts, port) }
 
 // serves reports whether one end of f is a port that is known, or learnt, to
 // serve RPC; proto is the index in ports.

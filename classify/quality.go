@@ -27,7 +27,7 @@ type quality struct {
 	dhcp     dhcpSeen
 	blind    map[direction]*blindness
 
-	packets  uint64       // with headers that were met
+	packets  uint64
 	begun    capture.Time // of the first packet
 	midFlow  uint64       // conversations that ran when the capture began
 	snap     int          // length of the longest frame that was cut

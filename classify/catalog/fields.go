@@ -18,9 +18,8 @@ var fieldNames = []string{
 	"who", "requirement", "note", "answer", "server_first",
 }
 
-// slug says whether a text is one.
-var slug = sync.OnceValue(func() func(string) bool {
-	return regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`).MatchString
+var slug = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 })
 
 const (
@@ -30,7 +29,7 @@ const (
 
 // word is what a key shows as in an error.
 func word(key *yaml.Node) string {
-	if slug()(strings.ReplaceAll(key.Value, "_", "-")) && len(key.Value) <= maxID {
+	if slug().MatchString(strings.ReplaceAll(key.Value, "_", "-")) && len(key.Value) <= maxID {
 		return key.Value
 	}
 	return strconv.QuoteToASCII(key.Value)
@@ -105,7 +104,7 @@ func (l *loader) id(service, n *yaml.Node) (string, bool) {
 		return "", false
 	}
 	id := n.Value
-	if n.Kind != yaml.ScalarNode || !slug()(id) || len(id) > maxID {
+	if n.Kind != yaml.ScalarNode || !slug().MatchString(id) || len(id) > maxID {
 		l.fail(n.Line, "id: %q is no id; lower-case letters, digits and single hyphens, %d at most", id, maxID)
 		return "", false
 	}

@@ -76,7 +76,7 @@ func (a *Addr) set4(b []byte) {
 	binary.LittleEndian.PutUint64(a[8:16], mapped4|uint64(binary.LittleEndian.Uint32(b))<<32)
 }
 
-// fold makes a 64 bits, for hashing; of an IPv4 address those of mapped.
+// fold is a in 64 bits, for hashing: of an IPv4 address its second half.
 func (a *Addr) fold() uint64 {
 	return binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(a[:8])*3
 }

@@ -84,6 +84,11 @@ func (c *clock) set(at capture.Time, id capture.FrameID) capture.Time {
 	return c.now
 }
 
+// own is the time of a packet as set would have it if it had not to be levelled.
+func (c *clock) own(at capture.Time) capture.Time {
+	return min(max(at, 0), endOfTime) + c.shift
+}
+
 // last is the last packet's own time.
 func (c *clock) last() capture.Time {
 	if c.steady {

@@ -141,8 +141,10 @@ func (e *Engine) Packet(p *capture.Packet) {
 
 // judge analyzes a packet that is decoded.
 func (e *Engine) judge(f *wire.Frame) {
-	if !e.clock.on(f.Time) {
-		f.Time = e.clock.set(f.Time, f.ID)
+	own := f.Time
+	if !e.clock.on(own) {
+		f.Time = e.clock.set(own, f.ID)
+		own = e.clock.own(own)
 	}
 	if e.nodes.Deadline() <= f.Time {
 		e.expireNodes(f.Time)
@@ -154,7 +156,7 @@ func (e *Engine) judge(f *wire.Frame) {
 	}
 	svc, toServer := t.service, t.toServer
 	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
-	f.Copy = t.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f)
+	f.Copy = t.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f, own)
 	if t.follow {
 		if x := e.dispatch.Routed(f, &t.route); x != nil {
 			svc, toServer = e.services.expected(f, x)

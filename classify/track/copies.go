@@ -66,14 +66,16 @@ const (
 func NewCopies(window time.Duration) *Copies { return &Copies{window: window} }
 
 // Seen reports whether f is a copy of a frame seen within the window, and
-// remembers f otherwise.
-func (c *Copies) Seen(f *wire.Frame) bool {
+// remembers f otherwise. at is when f was captured by its own timestamp: in a file
+// that has one interface's frames behind another's, copies are far apart in the
+// engine's time, which never steps back, and yet from the same moment.
+func (c *Copies) Seen(f *wire.Frame, at capture.Time) bool {
 	c.seen++
 	h := fingerprint(f)
 	no := h >> 32 % copySets
 	s, m := &c.sets[no], &c.marks[no]
 	if i := s.find(h); i < copyWays {
-		if d := f.Time.Sub(s[i].at); d <= c.window && d >= -c.window {
+		if d := at.Sub(s[i].at); d <= c.window && d >= -c.window {
 			c.copies++
 			c.kinds[m[i].kind(f)]++
 			return true
@@ -85,7 +87,7 @@ func (c *Copies) Seen(f *wire.Frame) bool {
 	s[3] = s[2]
 	s[2] = s[1]
 	s[1] = s[0]
-	s[0] = sighting{h, f.Time}
+	s[0] = sighting{h, at}
 	m[3] = m[2]
 	m[2] = m[1]
 	m[1] = m[0]

@@ -30,11 +30,11 @@ func TestCopyKinds(t *testing.T) {
 		{"with a priority tag", func(f *wire.Frame) { f.TagCount = 1 }, Twin},
 	} {
 		x := NewCopies(20 * time.Millisecond)
-		x.Seen(frame())
+		x.Seen(frame(), 0)
 		f := frame()
 		f.Time = capture.Time(time.Millisecond)
 		c.change(f)
-		if !x.Seen(f) {
+		if !x.Seen(f, f.Time) {
 			t.Errorf("%s: no copy", c.name)
 		}
 		for k := range numCopyKinds {
@@ -57,11 +57,11 @@ func TestFragmentsAreNoCopies(t *testing.T) {
 		f.Time, f.IPID, f.Proto = capture.Time(i)*1000, 7, wire.ProtoUDP
 		f.Fragment, f.FragOffset = wire.Later, uint16(1480*(i+1))
 		f.Payload, f.PayloadLen = make([]byte, 1480), 1480
-		if x.Seen(f) {
+		if x.Seen(f, f.Time) {
 			t.Errorf("fragment at %d: got a copy", f.FragOffset)
 		}
 		f.Time += 100
-		if !x.Seen(f) {
+		if !x.Seen(f, f.Time) {
 			t.Errorf("fragment at %d again: got no copy", f.FragOffset)
 		}
 	}
@@ -78,12 +78,12 @@ func TestCopiesUnderLoad(t *testing.T) {
 	for i := range n {
 		f.Time = capture.Time(i) * capture.Time(gap)
 		binary.LittleEndian.PutUint32(f.Payload, uint32(i))
-		if x.Seen(f) {
+		if x.Seen(f, f.Time) {
 			wrong++
 		}
 		if i >= late {
 			binary.LittleEndian.PutUint32(f.Payload, uint32(i-late))
-			if !x.Seen(f) {
+			if !x.Seen(f, f.Time) {
 				missed++
 			}
 		}
@@ -101,6 +101,6 @@ func BenchmarkCopies(b *testing.B) {
 	for i := range b.N {
 		f.Time += 1000
 		f.IPID = uint32(i)
-		x.Seen(f)
+		x.Seen(f, f.Time)
 	}
 }

@@ -296,17 +296,17 @@ func TestCopies(t *testing.T) {
 		{"another short payload", frame(0, 7, "ab"), frame(ms, 7, "ac"), false},
 	} {
 		x := NewCopies(20 * ms)
-		if x.Seen(c.first) {
+		if x.Seen(c.first, c.first.Time) {
 			t.Errorf("%s: the first one is a copy", c.name)
 		}
-		if got := x.Seen(c.second); got != c.want {
+		if got := x.Seen(c.second, c.second.Time); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}
 	x := NewCopies(20 * ms)
 	i := uint32(0)
 	f := frame(0, 0, "payload of some length")
-	if got := testing.AllocsPerRun(5000, func() { i++; f.IPID = i; f.Time += 1000; x.Seen(f) }); got != 0 {
+	if got := testing.AllocsPerRun(5000, func() { i++; f.IPID = i; f.Time += 1000; x.Seen(f, f.Time) }); got != 0 {
 		t.Errorf("got %v allocations, want 0", got)
 	}
 }

@@ -148,7 +148,7 @@ finish_one() {
 $wrong"
   if [ -n "$wrong" ]; then
     result[$name]=FAILED failed=$((failed + 1))
-    printf '%-28s %4ss  FAILED\n%s\n' "$name" "${seconds[$name]}" "$wrong" | sed '2,$s/^/    /'
+    printf '%-28s %4ss  FAILED\n%s\n' "$name" "${seconds[$name]}" "$wrong" | sed '2,$s/^/    /' | tee -a "$work/failures"
   else
     result[$name]=${result[$name]:-ok}
     printf '%-28s %4ss  ok\n' "$name" "${seconds[$name]}"
@@ -171,5 +171,7 @@ for n in $(printf '%s\n' "${names[@]}" | sort); do
   printf '| %s | %s | %s | %s |\n' "$n" "$(head_of proves "$n" | tr '\n' ' ' | sed 's/ $//')" "${seconds[$n]}" "${result[$n]}"
 done
 echo
+# Again, where the end of a long log shows it.
+[ "$failed" = 0 ] || { cat "$work/failures" && echo; }
 echo "${#names[@]} scenarios, $((SECONDS - begin)) s, $failed failed"
 [ "$failed" = 0 ]

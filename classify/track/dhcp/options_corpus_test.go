@@ -212,7 +212,7 @@ func readCorpus(t *testing.T, path string, v *views, r *tracktest.Result) (n int
 		}
 		end = max(end, p.Time)
 		f.Time = end
-		f.Copy = copies.Seen(&f)
+		f.Copy = copies.Seen(&f, f.Time)
 		d.Frame(&f)
 	}
 	d.Finish(end)

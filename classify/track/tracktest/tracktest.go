@@ -75,7 +75,7 @@ func play(t testing.TB, src capture.Source, cfg *track.Config, specs []track.Spe
 		dec.Decode(&p, &f)
 		end = max(end, p.Time)
 		f.Time = end
-		f.Copy = copies.Seen(&f)
+		f.Copy = copies.Seen(&f, f.Time)
 		d.Frame(&f)
 	}
 	d.Finish(end)

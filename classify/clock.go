@@ -18,8 +18,9 @@ type clock struct {
 	started       bool
 	steady        bool // started, and shift is 0: packets' time is the engine's
 	jumps         []jump
-	jumped        uint64 // jumps, those beyond maxJumps included
-	outOfOrder    uint64 // packets levelled
+	jumped        uint64        // jumps, those beyond maxJumps included
+	outOfOrder    uint64        // packets levelled
+	most          time.Duration // that one was
 }
 
 // A jump is a step of the packet clock.
@@ -77,6 +78,7 @@ func (c *clock) set(at capture.Time, id capture.FrameID) capture.Time {
 		c.raw = at // also when it lies before
 	case t < c.now:
 		c.outOfOrder++
+		c.most = max(c.most, c.now.Sub(t))
 		t = c.now
 	}
 	c.raw = max(at, c.raw)

@@ -33,7 +33,7 @@ func (q *quality) others(c *clock, copies *track.Copies, open int, evicted map[s
 		add("snaplen", "note", "%d of %d packets are cut, the longest at %d bytes; what lies beyond the cut is unknown, not missing", cut, q.packets, q.snap)
 	}
 	if c.outOfOrder > 0 {
-		add("clock", "note", "%s out of time order by up to %v, as several capture queues make it; read in file order", finding.Count(c.outOfOrder, "packet is", "packets are"), q.t.ClockBack)
+		add("clock", "note", "%s out of time order by up to %v, as several capture queues make it; read in file order", finding.Count(c.outOfOrder, "packet is", "packets are"), c.most)
 	}
 	if n, asked := copies.Share(); asked > 0 && float64(n) > q.t.DuplicateShare*float64(asked) {
 		add("duplicates", "note", "%d of %d control packets are copies (SPAN port of both directions, several interfaces); each was judged once", n, asked)

@@ -109,6 +109,7 @@ func checkCorpus(t *testing.T, name string) {
 	defer tl.Close()
 	var p capture.Packet
 	var number, packets uint64
+	var last capture.Time
 	for {
 		err := tl.Next(&p)
 		if err == io.EOF {
@@ -117,10 +118,10 @@ func checkCorpus(t *testing.T, name string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.ID.Number() <= number && len(tl.Interfaces()) == 1 {
-			t.Fatalf("frame %d after %d", p.ID.Number(), number)
+		if p.ID.Number() <= number && len(tl.Interfaces()) == 1 && p.Time < last {
+			t.Fatalf("frame %d of %d after %d of %d", p.ID.Number(), p.Time, number, last)
 		}
-		number = p.ID.Number()
+		number, last = p.ID.Number(), p.Time
 		packets++
 	}
 	files := tl.Files()

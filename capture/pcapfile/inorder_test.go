@@ -2,12 +2,14 @@ package pcapfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pxescope/pxescope/capture"
 )
@@ -51,7 +53,11 @@ func TestSeveralInterfaces(t *testing.T) {
 		want   string
 	}{
 		{"each interface's buffer in turn", 3, "0@5000 0@5002 0@5100 1@5001 1@5003 2@5001 2@5002", "0@5000 1@5001 2@5001 0@5002 2@5002 1@5003 0@5100"},
-		{"one interface keeps its order", 1, "0@5000 0@5100 0@5001", "0@5000 0@5100 0@5001"},
+		{"several queues of one interface", 1, "0@5000 0@5002 0@5001 0@5100 0@5003", "0@5000 0@5001 0@5002 0@5003 0@5100"},
+		{"the first two of one interface", 1, "0@5001 0@5000 0@5002", "0@5000 0@5001 0@5002"},
+		{"the clock of one interface was set back", 1, "0@5000 0@5200 0@5001", "0@5000 0@5200 0@5001"},
+		{"just within the window of queues", 1, "0@5000 0@5100 0@5000", "0@5000 0@5000 0@5100"},
+		{"queues, and the clock was set back", 1, "0@5001 0@5000 0@5200 0@5002 0@5001", "0@5000 0@5001 0@5200 0@5001 0@5002"},
 		{"in order", 2, "0@1 1@2 0@3 1@5000 0@9000", "0@1 1@2 0@3 1@5000 0@9000"},
 		{"the clock was set back: what was before stays before", 2, "0@9000 1@9001 0@5000 1@4999 1@5003", "0@9000 1@9001 1@4999 0@5000 1@5003"},
 		{"set back twice", 2, "0@9000 0@5000 0@1000 1@999", "0@9000 0@5000 1@999 0@1000"},
@@ -114,6 +120,71 @@ func TestSeveralInterfacesAtRandom(t *testing.T) {
 	slices.Sort(packets)
 	if !slices.Equal(data, packets) || len(got) != len(packets)+3 {
 		t.Errorf("got %d packets, %d of the first file, want %d and %d of it, each once", len(got), len(data), len(packets)+3, len(packets))
+	}
+}
+
+// A capture of one interface that is larger than the buffer: where packets are
+// swapped in its beginning everything is in order, else from the first that is
+// late on.
+func TestSwappedFarBehind(t *testing.T) {
+	const packets = 3 * bufferSize / 1024
+	file := func(swaps ...int) map[string][]byte {
+		order := make([]int, packets)
+		for i := range order {
+			order[i] = i
+		}
+		for _, i := range swaps {
+			order[i], order[i+1] = i+1, i
+		}
+		var pcap, ng bytes.Buffer
+		p, err := NewPcapWriter(&pcap, capture.LinkEthernet, 0, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := NewNgWriter(&ng, Section{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Interface(capture.Interface{Link: capture.LinkEthernet}); err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range order {
+			x := capture.Packet{Time: at(i / 100).Add(time.Duration(i%100) * time.Millisecond), Link: capture.LinkEthernet, WireLen: 1024, Data: make([]byte, 1024)}
+			if err := errors.Join(p.WritePacket(&x), n.WritePacket(&x, "")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return map[string][]byte{"pcap": pcap.Bytes(), "pcapng": ng.Bytes()}
+	}
+	for _, tt := range []struct {
+		name  string
+		swaps []int
+		late  int
+	}{
+		{"nowhere", nil, 0},
+		{"the first two", []int{0}, 0},
+		{"in the buffer", []int{100, 600}, 0},
+		{"behind the buffer", []int{600}, 1},
+		{"twice behind the buffer", []int{400, 402, 600}, 1},
+	} {
+		files := file(tt.swaps...)
+		tree(t, files)
+		for name := range files {
+			got, err := drain(open(t, Options{}, name))
+			if err != nil || len(got) != packets {
+				t.Fatalf("%s, %s: got %d packets and %v, want %d", tt.name, name, len(got), err, packets)
+			}
+			late := 0
+			for i := range got[1:] {
+				if got[i+1].Time < got[i].Time {
+					late++
+				}
+			}
+			if late != tt.late {
+				t.Errorf("%s, %s: got %d packets out of order, want %d", tt.name, name, late, tt.late)
+			}
+			inStep(t, open(t, Options{}, name), open(t, Options{}, name), func() int { return 50 })
+		}
 	}
 }
 

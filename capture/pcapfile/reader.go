@@ -125,8 +125,8 @@ func (r *Reader) Next(p *capture.Packet) error {
 }
 
 // more fills p[1:] with the packets after p[0], the last that Next yielded, and
-// returns how many of p are filled: packets that lie in the buffer as a whole,
-// are earlier than bound and in no way unusual. The first that is not is left to
+// returns how many of p are filled: packets that lie in the buffer as a whole, are
+// in order, earlier than bound and in no way unusual. The first that is not is left to
 // Next. It is for a Reader of one interface: Link, Iface and VLAN never change,
 // and p[1:] must have them already; storing them each time was a fifth of the work.
 func (r *Reader) more(p []capture.Packet, bound capture.Time) int {
@@ -136,18 +136,21 @@ func (r *Reader) more(p []capture.Packet, bound capture.Time) int {
 	b := r.buf[r.off:r.end]
 	b = b[:min(len(b), r.limit)] // no record in it is longer
 	n, used := r.follow(r, b, p[1:], bound)
-	r.off += used
-	id, first, last, prev, bytes := p[0].ID, r.first, r.last, r.prev, r.bytes
+	id, prev, bytes := p[0].ID, r.prev, r.bytes
 	more := p[1 : 1+n]
 	for i := range more {
 		q := &more[i]
+		if q.Time < prev {
+			n, used = r.follow(r, b, more[:i], bound)
+			break
+		}
 		id++
 		q.ID = id
 		prev = q.Time
-		first, last = min(first, prev), max(last, prev)
 		bytes += uint64(q.WireLen)
 	}
-	r.first, r.last, r.prev, r.bytes = first, last, prev, bytes
+	r.off += used
+	r.last, r.prev, r.bytes = max(r.last, prev), prev, bytes
 	r.number += uint64(n)
 	r.packets += uint64(n)
 	return 1 + n

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/pxescope/pxescope/capture"
 )
@@ -24,10 +25,11 @@ type Options struct {
 }
 
 // A Timeline is a capture.Source that joins many captures into one sequence
-// ordered by time. Packets of one file keep their order, even where its clock
-// steps back, but for those of several interfaces (see inorder); between files the smaller time goes first, and of equal times
-// the file that was named first. Captures that do not overlap in time are open
-// one after the other. It is not safe for use by several goroutines.
+// ordered by time. Packets of one file keep their order where its clock steps
+// back, but not what only capture queues have swapped (see inorder); between files
+// the smaller time goes first, and of equal times the file that was named first.
+// Captures that do not overlap in time are open one after the other. It is not
+// safe for use by several goroutines.
 type Timeline struct {
 	disk     *disk
 	progress progress
@@ -150,18 +152,31 @@ func (t *Timeline) NextBatch(limit int) ([]capture.Packet, error) {
 	return in.batch[:in.r.more(in.batch[:min(limit, batchSize)], t.bound)], nil
 }
 
-// next reads a packet of in, those of several interfaces by time.
+// next reads a packet of in, and puts them in order of time from where it turns
+// out that they are not.
 func (in *input) next(p *capture.Packet) error {
 	if in.order != nil {
 		return in.order.next(in.r, p)
 	}
-	err := in.r.Next(p)
-	if err == nil && len(in.r.ifaces) > 1 {
-		in.order = &inorder{}
-		in.order.add(p)
-		return in.order.next(in.r, p)
+	first, before := in.r.packets == 0, in.r.prev
+	if first && !in.blob.once { // of a pipe, what has come of it has to do
+		in.r.fill(len(in.r.buf) - in.r.off)
 	}
-	return err
+	if err := in.r.Next(p); err != nil {
+		return err
+	}
+	var window time.Duration
+	switch {
+	case len(in.r.ifaces) > 1:
+		window = ifacesWindow
+	case first && disordered(in.r), !first && swapped(before, p.Time):
+		window = queuesWindow
+	default:
+		return nil
+	}
+	in.order = &inorder{window: window}
+	in.order.add(p)
+	return in.order.next(in.r, p)
 }
 
 // nextOfAll takes the packet with the smallest time of all inputs.

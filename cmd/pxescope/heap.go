@@ -12,7 +12,7 @@ import (
 // keeps the peak near what is live.
 const (
 	first  = 8 << 20
-	roomy  = 16 << 20
+	roomy  = 22 << 20
 	growth = 5 // percent
 )
 

@@ -14,7 +14,7 @@ import (
 // is taken in one piece, untouched, so that the kernel can be told of it, and
 // given back to the heap at once.
 func reserve() {
-	const page, size, never = 2 << 20, 32 << 20, 5000
+	const page, size, never = 2 << 20, 12 << 20, 5000
 	// A collection under way would keep the piece. With no limit at all, -1, the
 	// runtime takes the heap for a huge one and puts its tables into large pages
 	// too: 2 to 4 MB more.

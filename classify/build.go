@@ -55,8 +55,8 @@ func (e *Engine) Report(src capture.Source) *Report {
 		if root >= 0 {
 			roots[entries[root]] = append(roots[entries[root]], rn.Name())
 		}
-		for i := range n.Steps {
-			if n.Steps[i].Outcome == track.Open {
+		for _, s := range n.Steps {
+			if s.Outcome == track.Open {
 				open++
 			}
 		}
@@ -196,8 +196,7 @@ func (e *Engine) node(n *boot.Node, findings []*finding.Finding, j boot.Verdict)
 		evidence = j.Root.Frames
 	}
 	r.Timeline = make([]Step, 0, len(steps))
-	for i := range steps {
-		s := &steps[i]
+	for _, s := range steps {
 		file, frames, _ := refs(s.Frames)
 		r.Timeline = append(r.Timeline, Step{
 			Stage: s.Stage.String(), Op: s.Op, Subject: s.Subject, Outcome: s.Outcome.String(),
@@ -212,7 +211,7 @@ func (e *Engine) node(n *boot.Node, findings []*finding.Finding, j boot.Verdict)
 	return r
 }
 
-func earlier(a, b track.Exchange) int { return cmp.Compare(a.First, b.First) }
+func earlier(a, b *track.Exchange) int { return cmp.Compare(a.First, b.First) }
 
 func stepDetail(s *track.Exchange) string {
 	if s.Outcome == track.Refused && s.Reason != "" {

@@ -310,7 +310,7 @@ func (n *Nodes) misplaced(v *Node, end capture.Time) (f finding.Finding, found b
 	if n.vlans[mine] != nil {
 		return f, false
 	}
-	var asked track.Exchange
+	var asked *track.Exchange
 	for _, s := range v.Steps {
 		if s.Outcome == track.Answered {
 			return f, false
@@ -319,7 +319,7 @@ func (n *Nodes) misplaced(v *Node, end capture.Time) (f finding.Finding, found b
 			asked = s
 		}
 	}
-	if asked.Overdue < n.site.Thresholds.DiscoverWarning {
+	if asked == nil || asked.Overdue < n.site.Thresholds.DiscoverWarning {
 		return f, false // one DISCOVER may have been lost
 	}
 	best, acks := uint16(0), 0

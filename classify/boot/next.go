@@ -32,7 +32,7 @@ func (n *Node) next(root *finding.Finding) string {
 	}
 	for i := len(n.Steps) - 1; s == nil && i >= 0; i-- {
 		if n.Steps[i].Stage != track.StageUnknown {
-			s = &n.Steps[i]
+			s = n.Steps[i]
 		}
 	}
 	if s == nil {

@@ -35,10 +35,6 @@ const (
 	maxFiles = 32
 )
 
-// roomForSteps is the most that stands empty in a timeline: a step is 216 bytes,
-// and a boot has some forty.
-const roomForSteps = 8
-
 // A Node is one machine and its boot so far.
 type Node struct {
 	Key
@@ -48,9 +44,9 @@ type Node struct {
 	Kind     track.ClientKind
 	VLANs    []uint16
 	Iface    int
-	Boots    []Boot // firmware starts, the current one last
-	Steps    []track.Exchange
-	Dropped  int // steps dropped in the middle
+	Boots    []Boot            // firmware starts, the current one last
+	Steps    []*track.Exchange // one by one: a list of values leaves a smaller list behind whenever it grows
+	Dropped  int               // steps dropped in the middle
 	Stage    track.Stage
 	Lease    *track.Lease // last acknowledged lease that has boot information
 	Renewed  bool         // acts as a running system that renews its lease
@@ -138,7 +134,7 @@ func (n *Node) addVLAN(v uint16) {
 func (n *Node) addStep(x *track.Exchange) {
 	last := len(n.Steps) - 1
 	for i := last; i >= 0; i-- {
-		s := &n.Steps[i]
+		s := n.Steps[i]
 		if i != last && s.First != x.First {
 			continue
 		}
@@ -166,10 +162,8 @@ func (n *Node) addStep(x *track.Exchange) {
 		n.Steps = slices.Delete(n.Steps, maxSteps/2, maxSteps/2+1)
 		n.Dropped++
 	}
-	if l := len(n.Steps); l == cap(n.Steps) && l >= roomForSteps { // append would double it
-		n.Steps = append(make([]track.Exchange, 0, l+roomForSteps), n.Steps...)
-	}
-	n.Steps = append(n.Steps, *x)
+	s := *x
+	n.Steps = append(n.Steps, &s)
 }
 
 func sameServer(a, b finding.Endpoint) bool {

@@ -23,8 +23,7 @@ func (n *Node) recovered(f *finding.Finding) bool {
 	}
 	failed := n.stepOf(f)
 	stage := stopsAt(f, failed)
-	for i := range n.Steps {
-		s := &n.Steps[i]
+	for i, s := range n.Steps {
 		if !good(s) || s.Stage < stage || !after(s, f) {
 			continue
 		}
@@ -127,9 +126,8 @@ func (n *Node) wantedBoot(f *finding.Finding) bool {
 
 // isNew reports whether the node had not got before what its i-th step gave it.
 func (n *Node) isNew(i int) bool {
-	s := &n.Steps[i]
-	for j := range n.Steps[:i] {
-		p := &n.Steps[j]
+	s := n.Steps[i]
+	for _, p := range n.Steps[:i] {
 		if p.Op == s.Op && p.Subject == s.Subject && p.Server.Addr == s.Server.Addr && good(p) {
 			return false
 		}

@@ -89,7 +89,7 @@ func (n *Node) besideTheBoot(f *finding.Finding) bool {
 func (n *Node) stepOf(f *finding.Finding) *track.Exchange {
 	var found *track.Exchange
 	for i := len(n.Steps) - 1; i >= 0; i-- {
-		s := &n.Steps[i]
+		s := n.Steps[i]
 		if s.First != f.First && (len(f.Frames) == 0 || !slices.Contains(s.Frames, f.Frames[len(f.Frames)-1])) {
 			continue
 		}
@@ -118,7 +118,7 @@ func rootStage(v *Node, f *finding.Finding) track.Stage {
 // last is not what it waits for.
 func (n *Node) delivered() bool {
 	for i := len(n.Steps) - 1; i >= 0; i-- {
-		s := &n.Steps[i]
+		s := n.Steps[i]
 		if s.Stage == track.StageUnknown || s.Op == "INFORM" || s.Op == "RRQ" && s.Outcome == track.Refused {
 			continue // beside the boot, or a file that may be missing
 		}
@@ -137,8 +137,8 @@ func (n *Node) delivered() bool {
 }
 
 func (n *Node) answered(ops ...string) bool {
-	for i := range n.Steps {
-		if s := &n.Steps[i]; s.Outcome == track.Answered && slices.Contains(ops, s.Op) {
+	for _, s := range n.Steps {
+		if s.Outcome == track.Answered && slices.Contains(ops, s.Op) {
 			return true
 		}
 	}
@@ -146,8 +146,8 @@ func (n *Node) answered(ops ...string) bool {
 }
 
 func (n *Node) open() bool {
-	for i := range n.Steps {
-		if n.Steps[i].Outcome == track.Open {
+	for _, s := range n.Steps {
+		if s.Outcome == track.Open {
 			return true
 		}
 	}
@@ -156,8 +156,8 @@ func (n *Node) open() bool {
 
 func (n *Node) last() capture.Time {
 	var t capture.Time
-	for i := range n.Steps {
-		t = max(t, n.Steps[i].Last)
+	for _, s := range n.Steps {
+		t = max(t, s.Last)
 	}
 	return t
 }
@@ -170,8 +170,7 @@ func stageTitle(s track.Stage) string { return stageTitles[s] }
 func (n *Node) history() string {
 	var parts []string
 	var seen [len(stageTitles)]bool
-	for i := range n.Steps {
-		s := &n.Steps[i]
+	for _, s := range n.Steps {
 		if s.Outcome != track.Answered || s.Op == "ARP" || s.Op == "DISCOVER" || seen[s.Stage] {
 			continue
 		}
@@ -208,7 +207,7 @@ func (n *Node) history() string {
 // begun is the history of a node that got nothing to the end.
 func (n *Node) begun() string {
 	for i := len(n.Steps) - 1; i >= 0; i-- {
-		s := &n.Steps[i]
+		s := n.Steps[i]
 		switch {
 		case s.Op == "WRQ" && s.Complete:
 			return fmt.Sprintf("wrote %q by TFTP", s.Subject)

@@ -8,12 +8,12 @@ import (
 
 // The collector comes first at first, which a small capture never reaches. From
 // then on it comes at roomy, and when more than that is live, whenever the heap
-// has grown by a tenth: per packet nothing is allocated, so that is seldom, and
+// has grown by a twentieth: per packet nothing is allocated, so that is seldom, and
 // keeps the peak near what is live.
 const (
 	first  = 8 << 20
-	roomy  = 16 << 20
-	growth = 10 // percent
+	roomy  = 22 << 20
+	growth = 5 // percent
 )
 
 // paceCollector sets when the collector comes first and then, after each

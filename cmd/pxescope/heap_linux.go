@@ -14,8 +14,11 @@ import (
 // is taken in one piece, untouched, so that the kernel can be told of it, and
 // given back to the heap at once.
 func reserve() {
-	const page, size = 2 << 20, 32 << 20
-	debug.SetGCPercent(-1) // a collection under way would keep the piece
+	const page, size, never = 2 << 20, 12 << 20, 5000
+	// A collection under way would keep the piece. With no limit at all, -1, the
+	// runtime takes the heap for a huge one and puts its tables into large pages
+	// too: 2 to 4 MB more.
+	debug.SetGCPercent(never)
 	var piece strings.Builder
 	piece.Grow(size + page) // make would fill it with zeros where part of it was in use before
 	piece.WriteByte(0)

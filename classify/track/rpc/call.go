@@ -114,7 +114,7 @@ func (t *tracker) call(f *wire.Frame, m *message, session uint32, p *pair, out *
 	switch m.prog {
 	case programPortmap, programMount, programNLM, programNSM:
 		if !oneWay(m.prog, m.proc) && unicast(f) || m.prog == programPortmap && m.proc == procCallit {
-			c.request = newRequest(f, m, p)
+			c.request = t.newRequest(f, m, p)
 			t.ask(f, c, k)
 		}
 	}
@@ -162,6 +162,9 @@ func (t *tracker) reply(f *wire.Frame, m *message, session uint32, out *track.Ou
 	t.sockets.Delete(socketKey{f.Dst, f.DstPort, m.xid})
 	t.replied.put(k, f.Time)
 	t.answered(f, m, &v, out)
+	if v.request != nil {
+		t.spare = append(t.spare, v.request)
+	}
 	return true
 }
 

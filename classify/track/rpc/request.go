@@ -18,8 +18,14 @@ type request struct {
 	decided  bool
 }
 
-func newRequest(f *wire.Frame, m *message, p *pair) *request {
-	r := &request{exchange: track.Exchange{
+func (t *tracker) newRequest(f *wire.Frame, m *message, p *pair) *request {
+	var r *request
+	if n := len(t.spare); n > 0 {
+		r, t.spare = t.spare[n-1], t.spare[:n-1]
+	} else {
+		r = new(request)
+	}
+	*r = request{exchange: track.Exchange{
 		Service: serviceOf(m.prog), Stage: track.StageMount, Op: procedureName(m.prog, m.vers, m.proc), Tries: 1,
 		Client: finding.Endpoint{MAC: f.SrcMAC, Addr: f.Src, Port: f.SrcPort}, Server: finding.Endpoint{MAC: p.server.MAC, Addr: f.Dst, Port: f.DstPort},
 		VLAN: p.vlan, Iface: p.iface, First: f.Time, Last: f.Time, Frames: []capture.FrameID{f.ID},

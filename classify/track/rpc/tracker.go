@@ -69,6 +69,7 @@ type tracker struct {
 	recent [recentStreams]recentStream // the streams of the last segments, by Hash
 
 	replied replies
+	spare   []*request       // of calls that were replied to
 	ports   [2]track.PortSet // known and learnt, index 0 UDP, 1 TCP; bits stay
 	side    lane             // for segments that fill a gap
 	lastID  uint32           // of sessions and streams

@@ -135,12 +135,8 @@ func (e *Engine) Packet(p *capture.Packet) {
 		e.dispatch.Tick(now)
 		return
 	}
-	e.dec.Decode(p, &e.frame)
-	e.judge(&e.frame)
-}
-
-// judge analyzes a packet that is decoded.
-func (e *Engine) judge(f *wire.Frame) {
+	f := &e.frame
+	e.dec.Decode(p, f)
 	own := f.Time
 	if !e.clock.on(own) {
 		f.Time = e.clock.set(own, f.ID)
@@ -154,12 +150,13 @@ func (e *Engine) judge(f *wire.Frame) {
 	if !known {
 		e.meet(t, f)
 	}
-	svc, toServer := t.service, t.toServer
+	svc, toServer, role := t.service, t.toServer, t.role
 	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
 	f.Copy = t.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f, own)
 	if t.follow {
 		if x := e.dispatch.Routed(f, &t.route); x != nil {
 			svc, toServer = e.services.expected(f, x)
+			role = e.quality.role(t.headers, svc, toServer)
 		}
 		if e.nodes.Watches(f) {
 			e.nodes.Heard(f, &e.joined)
@@ -167,7 +164,7 @@ func (e *Engine) judge(f *wire.Frame) {
 		}
 	}
 	e.services.add(f, svc, toServer)
-	e.quality.frame(f, e.quality.byNumber[t.segment], t.headers, svc, toServer)
+	e.quality.frame(f, t, svc, toServer, role)
 }
 
 // meet decides what the headers of f decide.
@@ -178,9 +175,8 @@ func (e *Engine) meet(t *talk, f *wire.Frame) {
 	}
 	t.service, t.toServer, t.follow = e.services.of(f)
 	t.route = e.dispatch.Route(f)
-	var s *segmentSeen
-	s, t.headers = e.quality.meet(f)
-	t.segment = s.number
+	t.segment, t.headers = e.quality.meet(f)
+	t.role = e.quality.role(t.headers, t.service, t.toServer)
 	if f.Proto == wire.ProtoUDP && (track.IsDHCPPort(f.SrcPort) || track.IsDHCPPort(f.DstPort)) {
 		t.forget() // the direction is in the message
 	}

@@ -34,6 +34,7 @@ type talk struct {
 	toServer bool
 	follow   bool // the trackers see it
 	headers  headers
+	role     role
 	segment  uint16
 }
 

@@ -102,7 +102,7 @@ type oversizeHost struct {
 
 func newQuality(s *site.Site, c *catalog.Catalog) *quality {
 	q := &quality{
-		t: &s.Thresholds, cat: c, segments: make(map[segment]*segmentSeen), hosts: newHosts(),
+		t: &s.Thresholds, cat: c, segments: make(map[segment]*segmentSeen), hosts: newHosts(), flows: flows{slots: new([flowSlots]flowSeen)},
 		blind: make(map[direction]*blindness), local: make(map[wire.MAC]bool),
 	}
 	q.byNumber = []*segmentSeen{&q.overflow}

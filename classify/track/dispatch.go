@@ -41,7 +41,7 @@ type Dispatcher struct {
 	names    []string
 	cat      *catalog.Catalog
 	udp, tcp *[1 << 16]mask // by port, either side
-	expected *Table[portKey, expectation]
+	expected *Table[portKey, Expectation]
 	// expectedPorts counts expectations by port, so that most packets need no
 	// look-up: index 0 UDP, 1 TCP.
 	expectedPorts [2][1 << 16]uint16
@@ -68,11 +68,6 @@ type portKey struct {
 	proto uint8
 }
 
-type expectation struct {
-	Expectation
-	to mask
-}
-
 // maxExpected bounds the expectations that stand at one time.
 const maxExpected = 8192
 
@@ -80,7 +75,7 @@ const maxExpected = 8192
 // Dispatcher over them. What they say goes to sink.
 func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 	d := &Dispatcher{udp: new([1 << 16]mask), tcp: new([1 << 16]mask), deadline: Never, sink: sink}
-	d.expected = NewTable(maxExpected, func(k portKey, _ *expectation) { d.uncount(k) })
+	d.expected = NewTable(maxExpected, func(k portKey, _ *Expectation) { d.uncount(k) })
 	if cfg != nil {
 		d.cat = cfg.Catalog
 	}
@@ -146,7 +141,7 @@ func (d *Dispatcher) all() []Tracker { return d.trackers[:len(d.names)] }
 // A Route is what the headers of a frame decide: who gets it and all others with
 // the same addresses and ports.
 type Route struct {
-	expected *expectation // of the destination, or else of the source, or nil
+	expected *Expectation // of the destination, or else of the source, or nil
 	version  uint32       // of the Dispatcher, when the rest was looked up
 	to       mask
 	place    uint16 // Out.Place
@@ -220,7 +215,7 @@ func (d *Dispatcher) Routed(f *wire.Frame, r *Route) (met *Expectation) {
 			e = d.stands(f)
 		}
 		if e != nil {
-			to, met = to|e.to, &e.Expectation
+			to, met = to|e.to, e
 		}
 	}
 	if f.Fragment != wire.Whole {
@@ -306,7 +301,7 @@ func mayBeRecord(b []byte) bool {
 
 // stands is what is expected of the source of f, where that of the destination
 // is over, or nil.
-func (d *Dispatcher) stands(f *wire.Frame) *expectation {
+func (d *Dispatcher) stands(f *wire.Frame) *Expectation {
 	e := d.expectedAt(&f.Src, f.SrcPort, f.Proto)
 	if e == nil || e.Until < f.Time {
 		return nil
@@ -316,7 +311,7 @@ func (d *Dispatcher) stands(f *wire.Frame) *expectation {
 
 // expectedAt is what is expected of an address and port, or nil. Most ports have
 // nothing.
-func (d *Dispatcher) expectedAt(a *wire.Addr, port uint16, proto uint8) *expectation {
+func (d *Dispatcher) expectedAt(a *wire.Addr, port uint16, proto uint8) *Expectation {
 	ports, i := &d.portsUDP, 0
 	if proto == wire.ProtoTCP {
 		ports, i = &d.portsTCP, 1
@@ -459,7 +454,8 @@ func (d *Dispatcher) expect(e Expectation) {
 			e.index = s.Index
 		}
 	}
-	*x = expectation{e, d.named(e.Tracker)}
+	e.to = d.named(e.Tracker)
+	*x = e
 }
 
 func (d *Dispatcher) uncount(k portKey) {

@@ -31,15 +31,16 @@ type Table[K comparable, V any] struct {
 	onEvict func(K, *V)
 }
 
-// What the table itself reads of a slot is in one piece: values may be large.
+// What the table itself reads of a slot is in one piece: values may be large. They
+// come first, so that one that knows its size begins with a cache line.
 type slot[K comparable, V any] struct {
+	val        V
 	key        K
 	prev, next int32
 	gen        uint32 // tells a slot used again from the one a heap entry meant
 	low        uint32 // part of the key's hash, as in the index
 	deadline   capture.Time
 	queued     capture.Time // the deadline under which the slot stands in due, or Never
-	val        V
 }
 
 // A place of the index names a slot: the upper half is the slot's number + 1,

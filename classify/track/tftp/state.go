@@ -150,12 +150,12 @@ type fetch struct {
 	saidNoAnswer, saidStalled, saidLimit, saidWrong, saidGarbage, saidError bool
 }
 
-// A transfer is what goes on at one port of a client.
+// A transfer is what goes on at one port of a client. What each block needs comes
+// first, in three lines of a processor's cache; with what the table keeps of it a
+// transfer takes six.
 type transfer struct {
 	key      endpoint // its key in the table: to look nothing up, and copy nothing, per packet
-	fetch    fetchKey
-	peer     wire.Addr // who answers: the server asked, or the one the client took instead
-	peerPort uint16    // 0 until the client spoke to it
+	peerPort uint16   // 0 until the client spoke to it
 	op       Op
 	replied  bool // a UDP datagram came from the server asked: for the counts
 	answered bool // an answer was seen
@@ -167,18 +167,22 @@ type transfer struct {
 	multi    bool // RFC 2090: data goes to a group
 	sorcerer bool
 	closed   bool // ICMP port unreachable from the client
+	nrepeat  uint8
+	peer     wire.Addr    // who answers: the server asked, or the one the client took instead
+	renewAt  capture.Time // of the expectation
 
-	b          blocks
 	last       capture.Time // any packet of the transfer
 	lastClient capture.Time
-	renewAt    capture.Time // of the expectation
 	repeatAt   capture.Time // when repetitions became too many, 0: they did not
-	partial    uint32       // first fragments of DATA that were not put together
-	firstID    capture.FrameID
 	dataID     capture.FrameID
 	ackID      capture.FrameID
-	repeatIDs  [8]capture.FrameID // of repeated DATA and ACKs
-	nrepeat    uint8
+	b          blocks
+
+	fetch     fetchKey
+	firstID   capture.FrameID
+	repeatIDs [8]capture.FrameID // of repeated DATA and ACKs
+	partial   uint32             // first fragments of DATA that were not put together
+	_         [8]byte            // to the end of a line, with what the table keeps
 }
 
 // A client is a machine that asks.

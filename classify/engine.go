@@ -151,9 +151,11 @@ func (e *Engine) Packet(p *capture.Packet) {
 		e.meet(t, f)
 	}
 	svc, toServer, role := t.service, t.toServer, t.role
-	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
-	f.Copy = t.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f, own)
 	if t.follow {
+		// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
+		if (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 {
+			f.Copy = e.copies.Seen(f, own)
+		}
 		if x := e.dispatch.Routed(f, &t.route); x != nil {
 			svc, toServer = e.services.expected(f, x)
 			role = e.quality.role(t.headers, svc, toServer)

@@ -207,9 +207,6 @@ func (q *quality) frame(f *wire.Frame, t *talk, svc catalog.Index, toServer bool
 	if svc != s.service {
 		s.mixed = true
 	}
-	if f.CapLen < f.WireLen || f.WireLen > maxFrame || f.Link != capture.LinkEthernet {
-		q.unusual(s, f)
-	}
 	if h&onBootPort != 0 {
 		s.bootPorts++
 		if h&onDHCPPort != 0 {
@@ -218,6 +215,13 @@ func (q *quality) frame(f *wire.Frame, t *talk, svc catalog.Index, toServer bool
 	}
 	if h&toMAC != 0 {
 		s.unicast++
+	}
+	s.roles[r]++
+	if s.replies() == 0 && r == request {
+		s.ask(f)
+	}
+	if f.CapLen < f.WireLen || f.WireLen > maxFrame || f.Link != capture.LinkEthernet {
+		q.unusual(s, f)
 	}
 	if q.asks.open > 0 && f.IPVersion == 4 {
 		q.resolved(s, f)
@@ -236,10 +240,6 @@ func (q *quality) frame(f *wire.Frame, t *talk, svc catalog.Index, toServer bool
 	case f.ARP.Op != 0:
 		s.arp++
 		q.asked(f)
-	}
-	s.roles[r]++
-	if s.replies() == 0 && r == request {
-		s.ask(f)
 	}
 }
 

@@ -1,9 +1,7 @@
 package track
 
 import (
-	"encoding/binary"
 	"hash/maphash"
-	"math/bits"
 	"math/rand/v2"
 
 	"github.com/pxescope/pxescope/capture"
@@ -78,24 +76,12 @@ func NewHashed[K comparable, V any](limit int, hash func(seed uint64, k K) uint6
 	}
 }
 
-// Mix adds two words to a hash. Both factors depend on what was mixed before,
-// and so on the seed: a fixed one would let words be chosen that cancel out.
-func Mix(h, a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a^h, b^bits.RotateLeft64(h, 32)^0x9e3779b97f4a7c15)
-	return hi ^ lo
-}
-
-// MixAddr adds an address to a hash.
-func MixAddr(h uint64, a *wire.Addr) uint64 {
-	return Mix(h, binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:]))
-}
-
 // HashAddr is a hash for NewHashed.
-func HashAddr(seed uint64, a wire.Addr) uint64 { return MixAddr(seed, &a) }
+func HashAddr(seed uint64, a wire.Addr) uint64 { return wire.MixAddr(seed, &a) }
 
 // HashFlow is a hash for NewHashed.
 func HashFlow(seed uint64, f wire.Flow) uint64 {
-	return Mix(MixAddr(MixAddr(seed, &f.Src), &f.Dst), uint64(f.SrcPort)<<16|uint64(f.DstPort), uint64(f.Proto))
+	return wire.Mix(wire.MixAddr(wire.MixAddr(seed, &f.Src), &f.Dst), uint64(f.SrcPort)<<16|uint64(f.DstPort), uint64(f.Proto))
 }
 
 // Len is the number of entries.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/finding"
-	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
@@ -53,7 +52,7 @@ type endpoint struct {
 }
 
 func hashEndpoint(seed uint64, k endpoint) uint64 {
-	return track.Mix(track.MixAddr(seed, &k.addr), uint64(k.port), 0)
+	return wire.Mix(wire.MixAddr(seed, &k.addr), uint64(k.port), 0)
 }
 
 // A fetchKey groups tries: firmware may use a new source port for each.
@@ -64,7 +63,7 @@ type fetchKey struct {
 }
 
 func hashFetch(seed uint64, k fetchKey) uint64 {
-	return track.Mix(track.MixAddr(track.MixAddr(seed, &k.client), &k.server), k.name, uint64(k.op))
+	return wire.Mix(wire.MixAddr(wire.MixAddr(seed, &k.client), &k.server), k.name, uint64(k.op))
 }
 
 // A requestKey is a distinct request, as counts define it.
@@ -74,7 +73,7 @@ type requestKey struct {
 }
 
 func hashRequest(seed uint64, k requestKey) uint64 {
-	return track.Mix(hashFetch(seed, k.fetchKey), uint64(k.port), 0)
+	return wire.Mix(hashFetch(seed, k.fetchKey), uint64(k.port), 0)
 }
 
 type requestCount struct{ answered, completed bool }

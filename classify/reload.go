@@ -24,7 +24,7 @@ func (e *Engine) Reload(s *site.Site, c *catalog.Catalog) {
 	}
 	e.services = e.services.with(c, e.site, e.opt.Phase, e.opt.Platform)
 	e.quality.catalog(c)
-	e.talks = newTalks()
+	e.talks = new(talks)
 	e.cat = c
 	e.desk.dirty, e.desk.shown = true, nil
 }

@@ -10,10 +10,7 @@ import (
 // the conversations met last: most packets have the headers of one before, and
 // need one look-up instead of some ten. Forgetting one costs time and changes no
 // result.
-type talks struct {
-	slots *[1 << talkBits]talk
-	once  talk // of frames that are not remembered
-}
+type talks [1 << talkBits]talk
 
 // talkBits is for how many directions there is room; those of one conversation
 // are neighbours.
@@ -31,22 +28,13 @@ type talk struct {
 	segment  uint16
 }
 
-func newTalks() talks {
-	return talks{slots: new([1 << talkBits]talk)}
+// of is the talk of f. Unless it is met, what f's headers decide is still to be
+// found, and it is another conversation's, or of frames that are not remembered.
+func (v *talks) of(f *wire.Frame) *talk {
+	return &v[f.Hash>>(64-talkBits)&^1|f.Headers&1]
 }
 
-// of is the talk of f. Unless it is known, the caller has to fill it.
-func (v *talks) of(f *wire.Frame) (t *talk, known bool) {
-	if f.Headers == 0 {
-		return &v.once, false
-	}
-	t = &v.slots[f.Hash>>(64-talkBits)&^1|f.Headers&1]
-	if t.hash == f.Headers {
-		return t, true
-	}
-	t.hash = f.Headers
-	return t, false
-}
+func (t *talk) met(f *wire.Frame) bool { return t.hash == f.Headers && f.Headers != 0 }
 
 // forget makes the next frame with the headers of t be met anew.
 func (t *talk) forget() { t.hash = 0 }

@@ -116,6 +116,13 @@ func (t *Table[K, V]) At(k K) *V {
 	return t.insert(&k, low)
 }
 
+// Last names the entry that Get, At or Put returned last, for In. It is not 0.
+func (t *Table[K, V]) Last() uint16 { return uint16(t.last + 1) }
+
+// In returns what is where Last said: the same entry, or after it left the table a
+// zero value or another key's, as a pointer of Get would show.
+func (t *Table[K, V]) In(last uint16) *V { return &t.slot(int32(last) - 1).val }
+
 // slotOf is the slot of k, or none. Mostly it is of the entry returned last.
 func (t *Table[K, V]) slotOf(k *K) int32 {
 	switch {

@@ -90,8 +90,8 @@ type Out struct {
 	watched   []watch
 
 	// Place is what a tracker left here with the last frame of the same Route, or
-	// 0: a hint where to look, to be checked. It belongs to the tracker of all
-	// segments, tcp.
+	// 0: a hint where to look, to be checked. Of segments it belongs to the tracker
+	// of all, tcp; of datagrams to tftp.
 	Place uint16
 }
 

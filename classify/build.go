@@ -8,6 +8,7 @@ import (
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/boot"
+	"github.com/pxescope/pxescope/classify/catalog"
 	"github.com/pxescope/pxescope/classify/finding"
 	"github.com/pxescope/pxescope/classify/oui"
 	"github.com/pxescope/pxescope/classify/track"
@@ -328,7 +329,7 @@ func (e *Engine) siteInfo() SiteInfo {
 	}
 	slices.Sort(s.DHCPServers)
 	slices.Sort(s.BootServers)
-	s.Unclassified = e.services.unclassified
+	s.Unclassified = e.services.count[catalog.None].packets
 	return s
 }
 

@@ -37,7 +37,7 @@ type Engine struct {
 	dec      *wire.Decoder
 	frame    wire.Frame
 	clock    clock
-	talks    talks
+	talks    *talks
 	copies   *track.Copies
 	dispatch *track.Dispatcher
 	nodes    *boot.Nodes
@@ -67,7 +67,7 @@ func New(opt Options) *Engine {
 		opt: opt, cat: opt.Catalog, site: opt.Site, dec: wire.NewDecoder(),
 		clock:  clock{back: t.ClockBack, forward: t.ClockForward},
 		copies: track.NewCopies(t.Duplicate), nodes: boot.New(cfg),
-		talks: newTalks(), services: newServices(opt.Catalog, opt.Site, opt.Phase, opt.Platform),
+		talks: new(talks), services: newServices(opt.Catalog, opt.Site, opt.Phase, opt.Platform),
 	}
 	e.quality = newQuality(opt.Site, opt.Catalog)
 	e.verdicts = newJudgement(e.nodes, &e.clock)
@@ -135,12 +135,8 @@ func (e *Engine) Packet(p *capture.Packet) {
 		e.dispatch.Tick(now)
 		return
 	}
-	e.dec.Decode(p, &e.frame)
-	e.judge(&e.frame)
-}
-
-// judge analyzes a packet that is decoded.
-func (e *Engine) judge(f *wire.Frame) {
+	f := &e.frame
+	e.dec.Decode(p, f)
 	own := f.Time
 	if !e.clock.on(own) {
 		f.Time = e.clock.set(own, f.ID)
@@ -150,37 +146,42 @@ func (e *Engine) judge(f *wire.Frame) {
 		e.expireNodes(f.Time)
 	}
 	e.packets++
-	t, known := e.talks.of(f)
-	if !known {
+	t := e.talks.of(f)
+	if !t.met(f) {
 		e.meet(t, f)
 	}
-	svc, toServer := t.service, t.toServer
-	// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
-	f.Copy = t.follow && (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 && e.copies.Seen(f, own)
+	var expected *track.Expectation
 	if t.follow {
-		if x := e.dispatch.Routed(f, &t.route); x != nil {
-			svc, toServer = e.services.expected(f, x)
+		// Bulk TCP is never judged by copies; its trackers go by sequence numbers.
+		if (f.Proto != wire.ProtoTCP || f.TCP.Flags&(wire.SYN|wire.RST) != 0) && f.IPVersion != 0 {
+			f.Copy = e.copies.Seen(f, own)
 		}
+		expected = e.dispatch.Routed(f, &t.route)
 		if e.nodes.Watches(f) {
 			e.nodes.Heard(f, &e.joined)
 			e.take()
 		}
 	}
+	svc, toServer, role := t.service, t.toServer, t.role
+	if expected != nil {
+		svc, toServer = e.services.expected(f, expected)
+		role = e.quality.role(t.headers, svc, toServer)
+	}
 	e.services.add(f, svc, toServer)
-	e.quality.frame(f, e.quality.byNumber[t.segment], t.headers, svc, toServer)
+	e.quality.frame(f, t, svc, toServer, role)
 }
 
 // meet decides what the headers of f decide.
 func (e *Engine) meet(t *talk, f *wire.Frame) {
+	t.hash = f.Headers
 	if f.Stop != wire.StopNone {
 		e.undecoded[f.Stop]++
 		e.unread.frame(f)
 	}
 	t.service, t.toServer, t.follow = e.services.of(f)
 	t.route = e.dispatch.Route(f)
-	var s *segmentSeen
-	s, t.headers = e.quality.meet(f)
-	t.segment = s.number
+	t.segment, t.headers = e.quality.meet(f)
+	t.role = e.quality.role(t.headers, t.service, t.toServer)
 	if f.Proto == wire.ProtoUDP && (track.IsDHCPPort(f.SrcPort) || track.IsDHCPPort(f.DstPort)) {
 		t.forget() // the direction is in the message
 	}

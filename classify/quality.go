@@ -27,10 +27,10 @@ type quality struct {
 	dhcp     dhcpSeen
 	blind    map[direction]*blindness
 
-	packets  uint64
 	begun    capture.Time // of the first packet
-	midFlow  uint64       // conversations that ran when the capture began
-	snap     int          // length of the longest frame that was cut
+	started  bool
+	midFlow  uint64 // conversations that ran when the capture began
+	snap     int    // length of the longest frame that was cut
 	oversize [maxOversize]oversizeHost
 	local    map[wire.MAC]bool // senders that a cooked capture marks as the capturing host
 
@@ -47,22 +47,19 @@ type segment struct {
 
 // segmentSeen counts the frames of one segment.
 type segmentSeen struct {
-	key            segment
-	number         uint16 // in byNumber
-	packets        uint64
-	requests       uint64 // unicast, to a server that answers every request
-	broadcast      uint64 // requests to everybody
-	replies        uint64 // from a server's port
-	unicastReplies uint64 // of them, those to one machine: a broadcast needs no request here
-	unicast        uint64 // frames to one machine
-	arp            uint64
-	bootPorts      uint64 // on 67, 68, 69 and 4011
-	dhcp           uint64 // on 67, 68 and 4011
-	cut            uint64
-	cooked         uint64
-	oversize       uint64
-	lost           uint64 // TCP segments that were acknowledged and never seen
-	blind          uint64 // proofs that a direction is hidden
+	key       segment
+	number    uint16 // in byNumber
+	packets   uint64
+	unicast   uint64 // frames to one machine
+	roles     [numRoles]uint64
+	arp       uint64
+	bootPorts uint64 // on 67, 68, 69 and 4011
+	dhcp      uint64 // on 67, 68 and 4011
+	cut       uint64
+	cooked    uint64
+	oversize  uint64
+	lost      uint64 // TCP segments that were acknowledged and never seen
+	blind     uint64 // proofs that a direction is hidden
 
 	service catalog.Index // of every packet so far, unless mixed
 	mixed   bool
@@ -105,7 +102,7 @@ type oversizeHost struct {
 
 func newQuality(s *site.Site, c *catalog.Catalog) *quality {
 	q := &quality{
-		t: &s.Thresholds, cat: c, segments: make(map[segment]*segmentSeen),
+		t: &s.Thresholds, cat: c, segments: make(map[segment]*segmentSeen), flows: flows{slots: new([flowSlots]flowSeen)},
 		blind: make(map[direction]*blindness), local: make(map[wire.MAC]bool),
 	}
 	q.hosts.addrs, q.hosts.macs = make(map[wire.Addr]wire.MAC), make(map[wire.MAC]struct{}) // in place: hosts has 90 KB
@@ -132,11 +129,11 @@ const (
 
 // meet reads the headers of a frame, which need not be read again when others
 // have the same, and finds its segment.
-func (q *quality) meet(f *wire.Frame) (s *segmentSeen, h headers) {
-	if q.packets == 0 {
-		q.begun = f.Time
+func (q *quality) meet(f *wire.Frame) (number uint16, h headers) {
+	if !q.started {
+		q.begun, q.started = f.Time, true
 	}
-	s = q.segment(segment{f.Iface, f.VLAN()})
+	s := q.segment(segment{f.Iface, f.VLAN()})
 	if !f.DstMAC.IsGroup() && !f.Dst.IsMulticast() {
 		h |= toOne
 		if f.HasDstMAC {
@@ -169,22 +166,47 @@ func (q *quality) meet(f *wire.Frame) (s *segmentSeen, h headers) {
 	if h&toMAC != 0 {
 		s.between(f.SrcMAC, f.DstMAC)
 	}
-	return s, h
+	return s.number, h
 }
 
-// frame reads one frame whose headers were met. svc is its service and toServer
-// its direction, as counted.
-func (q *quality) frame(f *wire.Frame, s *segmentSeen, h headers, svc catalog.Index, toServer bool) {
-	q.packets++
+// A role is the part that a frame has in its service.
+type role uint8
+
+const (
+	noRole         role = iota
+	request             // unicast, to a server that answers every request
+	broadcast           // a request to everybody
+	reply               // from a server's port to one machine
+	replyToSeveral      // which needs no request here
+	numRoles
+)
+
+// role is the role of a frame by its headers.
+func (q *quality) role(h headers, svc catalog.Index, toServer bool) role {
+	switch {
+	case svc == catalog.None || h&alike != 0:
+	case !toServer && h&toOne != 0:
+		return reply
+	case !toServer:
+		return replyToSeveral
+	case h&toSeveral != 0:
+		return broadcast
+	case q.due[svc]:
+		return request
+	}
+	return noRole
+}
+
+// frame reads one frame whose headers were met, of talk t. svc is its service and
+// toServer its direction, as counted, and r its role there.
+func (q *quality) frame(f *wire.Frame, t *talk, svc catalog.Index, toServer bool, r role) {
+	s, h := q.byNumber[t.segment], t.headers
 	if s.packets == 0 {
 		s.service = svc
 	}
 	s.packets++
 	if svc != s.service {
 		s.mixed = true
-	}
-	if f.CapLen < f.WireLen || f.WireLen > maxFrame || f.Link != capture.LinkEthernet {
-		q.unusual(s, f)
 	}
 	if h&onBootPort != 0 {
 		s.bootPorts++
@@ -194,6 +216,13 @@ func (q *quality) frame(f *wire.Frame, s *segmentSeen, h headers, svc catalog.In
 	}
 	if h&toMAC != 0 {
 		s.unicast++
+	}
+	s.roles[r]++
+	if s.replies() == 0 && r == request {
+		s.ask(f)
+	}
+	if f.CapLen < f.WireLen || f.WireLen > maxFrame || f.Link != capture.LinkEthernet {
+		q.unusual(s, f)
 	}
 	if q.asks.open > 0 && f.IPVersion == 4 {
 		q.resolved(s, f)
@@ -212,19 +241,6 @@ func (q *quality) frame(f *wire.Frame, s *segmentSeen, h headers, svc catalog.In
 	case f.ARP.Op != 0:
 		s.arp++
 		q.asked(f)
-	}
-	switch {
-	case svc == catalog.None || h&alike != 0:
-	case !toServer:
-		s.replies++
-		if h&toOne != 0 {
-			s.unicastReplies++
-		}
-	case h&toSeveral != 0:
-		s.broadcast++
-	case q.due[svc]:
-		s.requests++
-		s.ask(f)
 	}
 }
 
@@ -274,10 +290,13 @@ func (q *quality) segment(k segment) *segmentSeen {
 	return s
 }
 
+// replies is how many frames came from servers.
+func (s *segmentSeen) replies() uint64 { return s.roles[reply] + s.roles[replyToSeveral] }
+
 // ask remembers whom a request went to: the server, and the machine that takes
 // the frame, which may be a router.
 func (s *segmentSeen) ask(f *wire.Frame) {
-	if s.replies > 0 || s.nasked == maxAsked {
+	if s.nasked == maxAsked {
 		return
 	}
 	for _, e := range s.asked[:s.nasked] {

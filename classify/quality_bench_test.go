@@ -26,8 +26,9 @@ func qualityFrames(t testing.TB, c *synth.Capture) (frames []wire.Frame, svcs []
 
 // met is frame for a frame whose headers are new.
 func (q *quality) met(f *wire.Frame, svc catalog.Index, toServer bool) {
-	s, h := q.meet(f)
-	q.frame(f, s, h, svc, toServer)
+	var t talk
+	t.segment, t.headers = q.meet(f)
+	q.frame(f, &t, svc, toServer, q.role(t.headers, svc, toServer))
 }
 
 func BenchmarkQualityFrame(b *testing.B) {

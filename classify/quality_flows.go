@@ -11,28 +11,28 @@ import (
 // one side acknowledges shows what the capture missed. A conversation that
 // another one pushes out is met again without what was known of it.
 type flows struct {
-	slots   [flowSlots]flowSeen
-	crowded bool // in the beginning one pushed out another
+	slots   *[flowSlots]flowSeen // apart, so that they begin with a cache line
+	crowded bool                 // in the beginning one pushed out another
 }
 
 const flowSlots = 1024
 
-// A flowSeen is a conversation. Sides are told by comparing addresses and
-// ports, not by who began.
+// A flowSeen is a conversation, in one cache line. Its sides are told by
+// comparing addresses and ports, not by who began.
 type flowSeen struct {
-	tag  uint64
-	side [2]flowSide
+	tag   uint64
+	next  [2]uint32
+	ack   [2]uint32
+	flags [2]uint8
+	rises [2]uint8 // how often a side acknowledged more, while the other is unseen
+	hole  [2]hole  // bytes that a side sent and the capture does not show
+	_     [20]byte
 }
 
-// A flowSide is what one side sent.
-type flowSide struct {
-	next, ack uint32
-	hole      [2]uint32 // bytes that it sent and the capture does not show
-	flags     uint8
-	rises     uint8 // how often it acknowledged more, while the other is unseen
-}
+// A hole is a range of sequence numbers.
+type hole struct{ from, to uint32 }
 
-// Flags of a flowSide.
+// Flags of a side.
 const (
 	saw      = 1 << iota // a frame of it
 	askedSYN             // its SYN, and nothing of the other side since
@@ -55,7 +55,7 @@ func isSecond(f *wire.Frame) bool {
 // its place.
 func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, fresh bool) {
 	h := f.Hash | 1
-	x = &q.flows.slots[h>>40&(flowSlots-1)]
+	x = &q.flows.slots[h>>40%flowSlots]
 	if x.tag == h {
 		return x, false
 	}
@@ -68,85 +68,87 @@ func (q *quality) flowOf(f *wire.Frame) (x *flowSeen, fresh bool) {
 // segmentOf reads a TCP segment.
 func (q *quality) segmentOf(s *segmentSeen, f *wire.Frame, h headers) {
 	x, fresh := q.flowOf(f)
-	d := h / fromSecond & 1
-	me, other := &x.side[d], &x.side[d^1]
-	flags := f.TCP.Flags
-	if me.flags == saw && other.flags == saw && flags&(wire.SYN|wire.RST|wire.ACK) == wire.ACK {
-		me.ack = f.TCP.Ack // nothing is missed, as mostly
-		me.data(false, f.TCP.Seq, uint32(max(f.PayloadLen, 0)))
+	me := h / fromSecond & 1
+	other := me ^ 1
+	seq, n, flags := f.TCP.Seq, uint32(max(f.PayloadLen, 0)), f.TCP.Flags
+	if x.flags == [2]uint8{saw, saw} && seq == x.next[me] && flags&(wire.SYN|wire.RST|wire.ACK) == wire.ACK {
+		x.ack[me] = f.TCP.Ack // nothing is missed, as mostly
+		x.next[me] = seq + n
 		return
 	}
 	if fresh && flags&(wire.SYN|wire.RST) == 0 && f.Time-q.begun < beginning {
 		q.midFlow++
 	}
-	if other.flags&toldBlind != 0 {
-		other.flags &^= toldBlind
+	if x.flags[other]&toldBlind != 0 {
+		x.flags[other] &^= toldBlind
 		q.seenAfterAll(s, direction{f.Src, f.Dst}) // out of order, or one packet was dropped
 	}
 	switch {
 	case flags&(wire.SYN|wire.ACK) == wire.SYN:
-		if other.flags&saw != 0 && me.next == f.TCP.Seq+1 {
+		if x.flags[other]&saw != 0 && x.next[me] == seq+1 {
 			return // a late copy
 		}
-		if other.flags&saw != 0 && other.ack == f.TCP.Seq+1 { // captured after its SYN, ACK
-			me.flags |= saw
-			me.next = f.TCP.Seq + 1
+		if x.flags[other]&saw != 0 && x.ack[other] == seq+1 { // captured after its SYN, ACK
+			x.flags[me] |= saw
+			x.next[me] = seq + 1
 			return
 		}
-		*me, *other = flowSide{flags: saw | askedSYN, next: f.TCP.Seq + 1}, flowSide{}
+		*x = flowSeen{tag: x.tag}
+		x.flags[me], x.next[me] = saw|askedSYN, seq+1
 		return
 	case flags&wire.SYN != 0:
-		me.flags |= saw
-		other.flags &^= askedSYN
-		me.next = f.TCP.Seq + 1
-		me.ack = f.TCP.Ack
+		x.flags[me] |= saw
+		x.flags[other] &^= askedSYN
+		x.next[me], x.ack[me] = seq+1, f.TCP.Ack
 		return
 	case flags&wire.RST != 0 || flags&wire.ACK == 0:
-		me.flags |= saw
-		other.flags &^= askedSYN
+		x.flags[me] |= saw
+		x.flags[other] &^= askedSYN
 		return
 	}
-	first := me.flags&saw == 0
-	me.flags |= saw
-	other.flags &^= askedSYN
+	first := x.flags[me]&saw == 0
+	x.flags[me] |= saw
+	x.flags[other] &^= askedSYN
 	ack := f.TCP.Ack
 	switch {
-	case other.flags&saw != 0:
-		if other.flags&hasHole != 0 && int32(ack-other.hole[1]) >= 0 {
+	case x.flags[other]&saw != 0:
+		if x.flags[other]&hasHole != 0 && int32(ack-x.hole[other].to) >= 0 {
 			s.lost++
-			other.flags &^= hasHole
+			x.flags[other] &^= hasHole
 		}
-	case me.flags&toldBlind != 0:
-	case me.flags&askedSYN != 0:
-		me.flags |= toldBlind
+	case x.flags[me]&toldBlind != 0:
+	case x.flags[me]&askedSYN != 0:
+		x.flags[me] |= toldBlind
 		q.unseen(s, direction{f.Dst, f.Src}, blindness{mac: f.SrcMAC, frame: f.ID, how: "goes on after its SYN without the SYN, ACK"})
-	case !first && int32(ack-me.ack) > 0:
-		if me.rises++; me.rises == risesProve {
-			me.flags |= toldBlind
+	case !first && int32(ack-x.ack[me]) > 0:
+		if x.rises[me]++; x.rises[me] == risesProve {
+			x.flags[me] |= toldBlind
 			q.unseen(s, direction{f.Dst, f.Src}, blindness{mac: f.SrcMAC, frame: f.ID, how: "acknowledges TCP data that was never seen"})
 		}
 	}
-	me.ack = ack
-	me.data(first, f.TCP.Seq, uint32(max(f.PayloadLen, 0)))
+	x.ack[me] = ack
+	x.data(me, first, seq, n)
 }
 
 // data follows the sequence numbers of a side and remembers one hole in them.
-func (v *flowSide) data(first bool, seq, n uint32) {
-	switch step := int32(seq - v.next); {
-	case first && v.next == 0, step > 1<<28, step < -1<<28:
-		v.flags &^= hasHole
-		v.next = seq + n
+func (x *flowSeen) data(me headers, first bool, seq, n uint32) {
+	me &= 1
+	next, flags, o := &x.next[me], &x.flags[me], &x.hole[me]
+	switch step := int32(seq - *next); {
+	case first && *next == 0, step > 1<<28, step < -1<<28:
+		*flags &^= hasHole
+		*next = seq + n
 		return
 	case step > 1 && n > 0: // 1 is a FIN's, or a keep-alive's
-		if v.flags&hasHole == 0 {
-			v.flags |= hasHole
-			v.hole = [2]uint32{v.next, seq}
+		if *flags&hasHole == 0 {
+			*flags |= hasHole
+			*o = hole{*next, seq}
 		}
-	case step < 0 && v.flags&hasHole != 0 && int32(v.hole[1]-seq) > 0 && int32(seq+n-v.hole[0]) > 0:
-		v.flags &^= hasHole // it came after all, or again
+	case step < 0 && *flags&hasHole != 0 && int32(o.to-seq) > 0 && int32(seq+n-o.from) > 0:
+		*flags &^= hasHole // it came after all, or again
 	}
-	if end := seq + n; int32(end-v.next) > 0 {
-		v.next = end
+	if end := seq + n; int32(end-*next) > 0 {
+		*next = end
 	}
 }
 

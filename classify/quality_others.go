@@ -14,8 +14,9 @@ func (q *quality) others(c *clock, copies *track.Copies, open int, evicted map[s
 	add := func(gate, severity, format string, args ...any) {
 		l = append(l, &limit{gate: gate, severity: severity, detail: fmt.Sprintf(format, args...)})
 	}
-	var cut, cooked uint64
+	packets, cut, cooked := q.overflow.packets, uint64(0), uint64(0)
 	for _, s := range q.segments {
+		packets += s.packets
 		cut += s.cut
 		cooked += s.cooked
 	}
@@ -30,7 +31,7 @@ func (q *quality) others(c *clock, copies *track.Copies, open int, evicted map[s
 		add("ends-early", "note", "%s still within the grace of an answer when the capture ended: open, not unanswered", finding.Count(open, "exchange was", "exchanges were"))
 	}
 	if cut > 0 {
-		add("snaplen", "note", "%d of %d packets are cut, the longest at %d bytes; what lies beyond the cut is unknown, not missing", cut, q.packets, q.snap)
+		add("snaplen", "note", "%d of %d packets are cut, the longest at %d bytes; what lies beyond the cut is unknown, not missing", cut, packets, q.snap)
 	}
 	if c.outOfOrder > 0 {
 		add("clock", "note", "%s out of time order by up to %v, as several capture queues make it; read in file order", finding.Count(c.outOfOrder, "packet is", "packets are"), c.most)

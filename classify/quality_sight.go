@@ -14,22 +14,22 @@ func (q *quality) oneSided(k segment, s *segmentSeen) *limit {
 	what := ""
 	least := uint64(q.t.OneSidedRequests)
 	switch {
-	case s.replies > 0:
-		if s.unicastReplies < least || s.requests+s.broadcast > 0 {
+	case s.replies() > 0:
+		if s.roles[reply] < least || s.roles[request]+s.roles[broadcast] > 0 {
 			return nil
 		}
-		what = fmt.Sprintf("%d packets from servers and not one request", s.replies)
-	case s.blind > 0 && s.requests == 0:
+		what = fmt.Sprintf("%d packets from servers and not one request", s.replies())
+	case s.blind > 0 && s.roles[request] == 0:
 		what = "clients that go on as if they had been answered, and not one packet from a server port"
 	case s.blind > 0:
-		what = fmt.Sprintf("%d requests and not one packet from a server port, although clients go on as if they had been answered", s.requests)
-	case s.requests >= least:
+		what = fmt.Sprintf("%d requests and not one packet from a server port, although clients go on as if they had been answered", s.roles[request])
+	case s.roles[request] >= least:
 		for _, e := range s.asked[:s.nasked] {
 			if q.hosts.heard(e) {
 				return nil
 			}
 		}
-		what = fmt.Sprintf("%d requests to servers and not one packet from any of them, not even ARP", s.requests)
+		what = fmt.Sprintf("%d requests to servers and not one packet from any of them, not even ARP", s.roles[request])
 	default:
 		return nil
 	}
@@ -52,7 +52,7 @@ const oneSidedGate = "one-sided"
 func (q *quality) oneSidedThroughout() bool {
 	found := false
 	for k, s := range q.segments {
-		if s.requests+s.broadcast+s.replies+s.blind == 0 {
+		if s.roles[request]+s.roles[broadcast]+s.replies()+s.blind == 0 {
 			continue
 		}
 		if q.oneSided(k, s) == nil {

@@ -24,7 +24,7 @@ func (e *Engine) Reload(s *site.Site, c *catalog.Catalog) {
 	}
 	e.services = e.services.with(c, e.site, e.opt.Phase, e.opt.Platform)
 	e.quality.catalog(c)
-	e.talks = newTalks()
+	e.talks = new(talks)
 	e.cat = c
 	e.desk.dirty, e.desk.shown = true, nil
 }
@@ -33,12 +33,12 @@ func (e *Engine) Reload(s *site.Site, c *catalog.Catalog) {
 // that are no more are counted as those of none.
 func (v *services) with(c *catalog.Catalog, s *site.Site, phase, platform string) *services {
 	n := newServices(c, s, phase, platform)
-	n.unclassified = v.unclassified
+	n.count[catalog.None] = v.count[catalog.None]
 	for _, old := range v.cat.Services() {
 		if x := c.ByID(old.ID); x != nil {
 			n.count[x.Index] = v.count[old.Index]
 		} else {
-			n.unclassified += v.count[old.Index].packets
+			n.count[catalog.None].packets += v.count[old.Index].packets
 		}
 	}
 	return n

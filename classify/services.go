@@ -11,13 +11,12 @@ import (
 
 // services tells the service of each frame and counts by service.
 type services struct {
-	cat          *catalog.Catalog
-	site         *site.Site
-	roles        bool // some roles are told, so shared ports can be told apart
-	byFrame      []frameKind
-	follow       [catalog.MaxServices + 1]bool
-	count        [catalog.MaxServices + 1]serviceCount
-	unclassified uint64
+	cat     *catalog.Catalog
+	site    *site.Site
+	roles   bool // some roles are told, so shared ports can be told apart
+	byFrame []frameKind
+	follow  [catalog.MaxServices + 1]bool
+	count   [catalog.MaxServices + 1]serviceCount
 }
 
 type serviceCount struct {
@@ -93,11 +92,7 @@ func (v *services) frame(f *wire.Frame) (catalog.Index, bool) {
 
 // add counts f for svc.
 func (v *services) add(f *wire.Frame, svc catalog.Index, toServer bool) {
-	if svc == catalog.None {
-		v.unclassified++
-		return
-	}
-	c := &v.count[svc]
+	c := &v.count[svc] // of None too, without a branch that nobody can predict
 	c.packets++
 	c.bytes += uint64(f.WireLen)
 	c.toServer += count(toServer)

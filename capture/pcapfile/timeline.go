@@ -48,9 +48,9 @@ type Timeline struct {
 	closed   bool
 }
 
-// batchSize is the most packets in a batch: 4.5 KB, so that they stay in the
+// batchSize is the most packets in a batch: 2.3 KB, so that they stay in the
 // first cache until they are analyzed.
-const batchSize = 64
+const batchSize = 32
 
 // An input is one capture of a Timeline.
 type input struct {

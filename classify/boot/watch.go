@@ -9,6 +9,7 @@ import (
 // a load is awaited: most frames are not. It counts such nodes by the last byte
 // of their MAC and of their leased address; behind a router only that is seen.
 type watched struct {
+	nodes       int
 	macs, addrs [256]uint16
 }
 
@@ -24,6 +25,7 @@ func (w *watched) add(v *Node) {
 	if v.Lease != nil {
 		v.watch.addr = v.Lease.Addr
 	}
+	w.nodes++
 	w.macs[v.watch.mac[5]]++
 	w.addrs[v.watch.addr[15]]++
 }
@@ -32,6 +34,7 @@ func (w *watched) drop(v *Node) {
 	if !v.watch.on {
 		return
 	}
+	w.nodes--
 	w.macs[v.watch.mac[5]]--
 	w.addrs[v.watch.addr[15]]--
 	v.watch = watch{}
@@ -40,7 +43,7 @@ func (w *watched) drop(v *Node) {
 // Watches reports whether f may be of a node from which a load is awaited: then
 // Heard has to be told of it.
 func (n *Nodes) Watches(f *wire.Frame) bool {
-	return n.watched.macs[f.SrcMAC[5]]|n.watched.addrs[f.Src[15]] != 0
+	return n.watched.nodes != 0 && n.watched.macs[f.SrcMAC[5]]|n.watched.addrs[f.Src[15]] != 0
 }
 
 // Heard tells of a frame. A node of which a load is awaited and that speaks TCP,

@@ -16,31 +16,38 @@ import (
 // The payload is compared by its length, its first 64 and last 8 bytes; of DHCP
 // by its first 576.
 //
-// It holds 48 KiB and never allocates.
+// It holds 32 KiB and never allocates.
 type Copies struct {
 	sets   [copySets]copySet // first, so that they begin with a cache line
-	marks  [copySets][copyWays]copyMark
 	window time.Duration
 	seen   uint64
 	copies uint64
 	kinds  [numCopyKinds]uint64
 }
 
-// A copySet is what every frame is compared with, the newest first; it fills one
+// A copySet is what a frame is compared with, the newest first; it fills one
 // cache line.
 type copySet [copyWays]sighting
 
+// A sighting is a frame that was seen. Of its hash and of its time 48 bits are
+// kept, as many as can be trusted within any window; below them is what tells the
+// kinds of copies apart.
 type sighting struct {
-	hash uint64 // 0: none
-	at   capture.Time
+	hash uint64 // above the innermost VLAN; 0: none
+	at   uint64 // above sender
 }
 
-// A copyMark is what tells the kinds of copies apart: the innermost VLAN above
-// the sender's MAC, with the TTL in one byte of it, which no router changes alone.
-type copyMark uint64
+const markBits = 16
 
-func markOf(f *wire.Frame) copyMark {
-	return copyMark(f.VLAN())<<48 | copyMark(f.SrcMAC.Uint64()^uint64(f.TTL)<<16)
+// sender is a hash of the sender's MAC and the TTL: another TTL always makes
+// another one.
+func sender(f *wire.Frame) uint64 {
+	return (f.SrcMAC.Uint64() ^ uint64(f.TTL)<<(64-markBits)) * k0 >> (64 - markBits)
+}
+
+// since is how much later than s it is.
+func (s sighting) since(at capture.Time) time.Duration {
+	return time.Duration(uint64(at)<<markBits-s.at&^(1<<markBits-1)) >> markBits
 }
 
 // Datagrams remembered: 2048, which is 20 ms of 100,000 control packets a
@@ -71,51 +78,44 @@ func NewCopies(window time.Duration) *Copies { return &Copies{window: window} }
 // engine's time, which never steps back, and yet from the same moment.
 func (c *Copies) Seen(f *wire.Frame, at capture.Time) bool {
 	c.seen++
-	h := fingerprint(f)
-	no := h >> 32 % copySets
-	s, m := &c.sets[no], &c.marks[no]
+	h := fingerprint(f) >> markBits << markBits
+	s := &c.sets[h>>32%copySets]
 	if i := s.find(h); i < copyWays {
-		if d := at.Sub(s[i].at); d <= c.window && d >= -c.window {
+		if d := s[i].since(at); d <= c.window && d >= -c.window {
 			c.copies++
-			c.kinds[m[i].kind(f)]++
+			c.kinds[s[i].kind(f)]++
 			return true
 		}
-		// The same again, but a retry: as if it had not been there.
-		copy(s[i:], s[i+1:])
-		copy(m[i:], m[i+1:])
+		copy(s[i:], s[i+1:]) // the same again, but a retry: as if it had not been there
 	}
 	s[3] = s[2]
 	s[2] = s[1]
 	s[1] = s[0]
-	s[0] = sighting{h, at}
-	m[3] = m[2]
-	m[2] = m[1]
-	m[1] = m[0]
-	m[0] = markOf(f)
+	s[0] = sighting{h | uint64(f.VLAN()), uint64(at)<<markBits | sender(f)}
 	return false
 }
 
-// find is where h is in the set, or copyWays.
+// find is where h, without a mark, is in the set, or copyWays.
 func (s *copySet) find(h uint64) uint {
-	switch h {
-	case s[0].hash:
+	switch {
+	case s[0].hash^h < 1<<markBits:
 		return 0
-	case s[1].hash:
+	case s[1].hash^h < 1<<markBits:
 		return 1
-	case s[2].hash:
+	case s[2].hash^h < 1<<markBits:
 		return 2
-	case s[3].hash:
+	case s[3].hash^h < 1<<markBits:
 		return 3
 	}
 	return copyWays
 }
 
-// kind is what kind of a copy f is of a frame with mark m.
-func (m copyMark) kind(f *wire.Frame) CopyKind {
-	switch d := m ^ markOf(f); {
-	case d>>48 != 0:
+// kind is what kind of a copy f is of s.
+func (s sighting) kind(f *wire.Frame) CopyKind {
+	switch {
+	case uint16(s.hash) != f.VLAN():
 		return Trunk
-	case d != 0:
+	case uint16(s.at) != uint16(sender(f)):
 		return Routed
 	}
 	return Twin
@@ -162,7 +162,7 @@ func fingerprint(f *wire.Frame) uint64 {
 				last = last<<8 | uint64(b)
 			}
 		}
-		return fold(h^last, k0^uint64(n)) | 1
+		return fold(h^last, k0^uint64(n)) | 1<<markBits
 	}
 	tail := binary.LittleEndian.Uint64(p[n-8:])
 	if n > comparedBytes {
@@ -181,7 +181,7 @@ func fingerprint(f *wire.Frame) uint64 {
 	if i <= len(p)-8 {
 		h ^= binary.LittleEndian.Uint64(p[i:]) * k0
 	}
-	return fold(h^k0, tail^k1) | 1
+	return fold(h^k0, tail^k1) | 1<<markBits
 }
 
 // mixHeaders adds to h what tells frames apart that are not of UDP.

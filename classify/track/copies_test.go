@@ -49,6 +49,25 @@ func TestCopyKinds(t *testing.T) {
 	}
 }
 
+// The same datagram is a copy within the window to both sides, and a retry outside
+// of it, which is remembered in the place of the first one.
+func TestCopiesWindow(t *testing.T) {
+	const window, now = 20 * time.Millisecond, 1_700_000_000 * capture.Time(time.Second)
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {window, true}, {-window, true}, {window + 1, false}, {-window - 1, false}, {time.Hour, false}, {-time.Hour, false}} {
+		x, f := NewCopies(window), udp(0, 69, 4000)
+		x.Seen(f, now)
+		if got := x.Seen(f, now.Add(c.after)); got != c.want {
+			t.Errorf("%v after: got %v, want %v", c.after, got, c.want)
+		}
+		if got := x.Seen(f, now.Add(c.after)); !got {
+			t.Errorf("%v after, and again at once: got no copy", c.after)
+		}
+	}
+}
+
 // The fragments of a datagram of zeros differ in their places only.
 func TestFragmentsAreNoCopies(t *testing.T) {
 	x := NewCopies(20 * time.Millisecond)

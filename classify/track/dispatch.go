@@ -40,21 +40,30 @@ type Dispatcher struct {
 
 	names    []string
 	cat      *catalog.Catalog
-	udp, tcp *[1 << 16]mask // by port, either side
-	expected *Table[portKey, expectation]
-	// expectedPorts counts expectations by port, so that most packets need no
-	// look-up: index 0 UDP, 1 TCP.
-	expectedPorts [2][1 << 16]uint16
-	// portsUDP and portsTCP have a bit for each port with a mask or with
-	// expectations: ephemeral ports are all over the tables, which are larger
-	// than a processor's nearest cache, and the bits are not.
-	portsUDP, portsTCP PortSet
+	udp, tcp *ports
+	expected *Table[portKey, Expectation]
 
 	learners []Learner
 	sink     Sink
 }
 
 type mask uint16
+
+// ports are what is said and expected of the ports of one protocol, either side.
+type ports struct {
+	// used has those that anything is said or was expected of: ephemeral ports are
+	// all over the tables, which are larger than a processor's nearest cache, and
+	// the bits are not.
+	used     PortSet
+	to       [1 << 16]mask
+	expected [1 << 16]uint16 // how many expectations: most need no look-up
+}
+
+// add lets trackers have what comes from and goes to a port.
+func (p *ports) add(port uint16, to mask) {
+	p.used.Add(port)
+	p.to[port] |= to
+}
 
 // maxTrackers have a bit each in a mask.
 const maxTrackers = 16
@@ -68,19 +77,14 @@ type portKey struct {
 	proto uint8
 }
 
-type expectation struct {
-	Expectation
-	to mask
-}
-
 // maxExpected bounds the expectations that stand at one time.
 const maxExpected = 8192
 
 // NewDispatcher makes the trackers of specs, at most maxTrackers, and a
 // Dispatcher over them. What they say goes to sink.
 func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
-	d := &Dispatcher{udp: new([1 << 16]mask), tcp: new([1 << 16]mask), deadline: Never, sink: sink}
-	d.expected = NewTable(maxExpected, func(k portKey, _ *expectation) { d.uncount(k) })
+	d := &Dispatcher{udp: new(ports), tcp: new(ports), deadline: Never, sink: sink}
+	d.expected = NewTable(maxExpected, func(k portKey, _ *Expectation) { d.uncount(k) })
 	if cfg != nil {
 		d.cat = cfg.Catalog
 	}
@@ -95,8 +99,7 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 		}
 		d.names = append(d.names, s.Name)
 		for _, p := range s.UDP {
-			d.udp[p] |= m
-			d.portsUDP.Add(p)
+			d.udp.add(p, m)
 		}
 		for _, p := range s.TCP {
 			d.watch(p, m)
@@ -122,11 +125,10 @@ func NewDispatcher(specs []Spec, cfg *Config, sink Sink) *Dispatcher {
 
 // watch lets trackers have all segments of a port.
 func (d *Dispatcher) watch(port uint16, to mask) {
-	if d.tcp[port]&to == to {
+	if d.tcp.to[port]&to == to {
 		return
 	}
-	d.tcp[port] |= to
-	d.portsTCP.Add(port)
+	d.tcp.add(port, to)
 	d.changed(port)
 }
 
@@ -146,7 +148,7 @@ func (d *Dispatcher) all() []Tracker { return d.trackers[:len(d.names)] }
 // A Route is what the headers of a frame decide: who gets it and all others with
 // the same addresses and ports.
 type Route struct {
-	expected *expectation // of the destination, or else of the source, or nil
+	expected *Expectation // of the destination, or else of the source, or nil
 	version  uint32       // of the Dispatcher, when the rest was looked up
 	to       mask
 	place    uint16 // Out.Place
@@ -155,23 +157,26 @@ type Route struct {
 // Route finds the way of f by its headers.
 func (d *Dispatcher) Route(f *wire.Frame) Route {
 	r := Route{version: d.version}
-	switch {
-	case f.Stop != wire.StopNone: // perhaps behind its ports
+	if f.Stop != wire.StopNone || d.ended != nil { // stopped perhaps behind its ports
 		return r
-	case f.Proto == wire.ProtoUDP:
+	}
+	switch f.Proto {
+	case wire.ProtoUDP:
 		r.to = d.udpAll
-		if d.portsUDP.Has(f.SrcPort) || d.portsUDP.Has(f.DstPort) {
-			r.to |= d.udp[f.SrcPort] | d.udp[f.DstPort]
-		}
-	case f.Proto == wire.ProtoTCP:
-		if d.portsTCP.Has(f.SrcPort) || d.portsTCP.Has(f.DstPort) {
-			r.to |= d.tcp[f.SrcPort] | d.tcp[f.DstPort]
-		}
+	case wire.ProtoTCP:
 	default:
 		return r
 	}
-	if r.expected = d.expectedAt(&f.Dst, f.DstPort, f.Proto); r.expected == nil {
-		r.expected = d.expectedAt(&f.Src, f.SrcPort, f.Proto)
+	p := d.ports(f.Proto)
+	if p.used.Has(f.DstPort) {
+		r.to |= p.to[f.DstPort]
+		r.expected = d.expectedAt(&f.Dst, f.DstPort, f.Proto)
+	}
+	if p.used.Has(f.SrcPort) {
+		r.to |= p.to[f.SrcPort]
+		if r.expected == nil {
+			r.expected = d.expectedAt(&f.Src, f.SrcPort, f.Proto)
+		}
 	}
 	return r
 }
@@ -220,7 +225,7 @@ func (d *Dispatcher) Routed(f *wire.Frame, r *Route) (met *Expectation) {
 			e = d.stands(f)
 		}
 		if e != nil {
-			to, met = to|e.to, &e.Expectation
+			to, met = to|e.to, e
 		}
 	}
 	if f.Fragment != wire.Whole {
@@ -306,7 +311,7 @@ func mayBeRecord(b []byte) bool {
 
 // stands is what is expected of the source of f, where that of the destination
 // is over, or nil.
-func (d *Dispatcher) stands(f *wire.Frame) *expectation {
+func (d *Dispatcher) stands(f *wire.Frame) *Expectation {
 	e := d.expectedAt(&f.Src, f.SrcPort, f.Proto)
 	if e == nil || e.Until < f.Time {
 		return nil
@@ -316,12 +321,8 @@ func (d *Dispatcher) stands(f *wire.Frame) *expectation {
 
 // expectedAt is what is expected of an address and port, or nil. Most ports have
 // nothing.
-func (d *Dispatcher) expectedAt(a *wire.Addr, port uint16, proto uint8) *expectation {
-	ports, i := &d.portsUDP, 0
-	if proto == wire.ProtoTCP {
-		ports, i = &d.portsTCP, 1
-	}
-	if !ports.Has(port) || d.expectedPorts[i][port] == 0 {
+func (d *Dispatcher) expectedAt(a *wire.Addr, port uint16, proto uint8) *Expectation {
+	if d.ports(proto).expected[port] == 0 {
 		return nil
 	}
 	return d.expected.Get(portKey{*a, port, proto})
@@ -445,12 +446,11 @@ func (d *Dispatcher) expect(e Expectation) {
 	if x == nil {
 		x = d.expected.Put(k) // which moves and drops others
 		d.changed(k.port)
-		d.ports(k)[k.port]++
+		p := d.ports(k.proto)
+		p.used.Add(k.port)
+		p.expected[k.port]++
 		if k.proto == wire.ProtoTCP {
-			d.portsTCP.Add(k.port)
 			d.watch(k.port, d.segments)
-		} else {
-			d.portsUDP.Add(k.port)
 		}
 	}
 	e.index = catalog.None
@@ -459,17 +459,19 @@ func (d *Dispatcher) expect(e Expectation) {
 			e.index = s.Index
 		}
 	}
-	*x = expectation{e, d.named(e.Tracker)}
+	e.to = d.named(e.Tracker)
+	*x = e
 }
 
 func (d *Dispatcher) uncount(k portKey) {
-	d.ports(k)[k.port]--
+	d.ports(k.proto).expected[k.port]--
 	d.changed(k.port)
 }
 
-func (d *Dispatcher) ports(k portKey) *[1 << 16]uint16 {
-	if k.proto == wire.ProtoTCP {
-		return &d.expectedPorts[1]
+// ports are those of TCP, or else of UDP.
+func (d *Dispatcher) ports(proto uint8) *ports {
+	if proto == wire.ProtoTCP {
+		return d.tcp
 	}
-	return &d.expectedPorts[0]
+	return d.udp
 }

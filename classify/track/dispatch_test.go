@@ -258,7 +258,7 @@ func TestExpectationBound(t *testing.T) {
 	if got := d.expected.Len(); got != maxExpected {
 		t.Errorf("got %d expectations, want %d", got, maxExpected)
 	}
-	if d.expectedPorts[0][0] != 0 || d.expectedPorts[0][99] != 0 || d.expectedPorts[0][100] != 1 {
+	if d.udp.expected[0] != 0 || d.udp.expected[99] != 0 || d.udp.expected[100] != 1 {
 		t.Error("ports of evicted expectations are still marked")
 	}
 	if d.Evicted()["expectations"] != 100 {

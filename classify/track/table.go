@@ -1,9 +1,7 @@
 package track
 
 import (
-	"encoding/binary"
 	"hash/maphash"
-	"math/bits"
 	"math/rand/v2"
 
 	"github.com/pxescope/pxescope/capture"
@@ -31,15 +29,16 @@ type Table[K comparable, V any] struct {
 	onEvict func(K, *V)
 }
 
-// What the table itself reads of a slot is in one piece: values may be large.
+// What the table itself reads of a slot is in one piece: values may be large. They
+// come first, so that one that knows its size begins with a cache line.
 type slot[K comparable, V any] struct {
+	val        V
 	key        K
 	prev, next int32
 	gen        uint32 // tells a slot used again from the one a heap entry meant
 	low        uint32 // part of the key's hash, as in the index
 	deadline   capture.Time
 	queued     capture.Time // the deadline under which the slot stands in due, or Never
-	val        V
 }
 
 // A place of the index names a slot: the upper half is the slot's number + 1,
@@ -77,24 +76,12 @@ func NewHashed[K comparable, V any](limit int, hash func(seed uint64, k K) uint6
 	}
 }
 
-// Mix adds two words to a hash. Both factors depend on what was mixed before,
-// and so on the seed: a fixed one would let words be chosen that cancel out.
-func Mix(h, a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a^h, b^bits.RotateLeft64(h, 32)^0x9e3779b97f4a7c15)
-	return hi ^ lo
-}
-
-// MixAddr adds an address to a hash.
-func MixAddr(h uint64, a *wire.Addr) uint64 {
-	return Mix(h, binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:]))
-}
-
 // HashAddr is a hash for NewHashed.
-func HashAddr(seed uint64, a wire.Addr) uint64 { return MixAddr(seed, &a) }
+func HashAddr(seed uint64, a wire.Addr) uint64 { return wire.MixAddr(seed, &a) }
 
 // HashFlow is a hash for NewHashed.
 func HashFlow(seed uint64, f wire.Flow) uint64 {
-	return Mix(MixAddr(MixAddr(seed, &f.Src), &f.Dst), uint64(f.SrcPort)<<16|uint64(f.DstPort), uint64(f.Proto))
+	return wire.Mix(wire.MixAddr(wire.MixAddr(seed, &f.Src), &f.Dst), uint64(f.SrcPort)<<16|uint64(f.DstPort), uint64(f.Proto))
 }
 
 // Len is the number of entries.
@@ -128,6 +115,13 @@ func (t *Table[K, V]) At(k K) *V {
 	}
 	return t.insert(&k, low)
 }
+
+// Last names the entry that Get, At or Put returned last, for In. It is not 0.
+func (t *Table[K, V]) Last() uint16 { return uint16(t.last + 1) }
+
+// In returns what is where Last said: the same entry, or after it left the table a
+// zero value or another key's, as a pointer of Get would show.
+func (t *Table[K, V]) In(last uint16) *V { return &t.slot(int32(last) - 1).val }
 
 // slotOf is the slot of k, or none. Mostly it is of the entry returned last.
 func (t *Table[K, V]) slotOf(k *K) int32 {

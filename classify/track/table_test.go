@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pxescope/pxescope/capture"
+	"github.com/pxescope/pxescope/classify/wire"
 )
 
 // model is a Table done plainly.
@@ -64,7 +65,7 @@ func TestTableAgainstModel(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		var evicted []int
 		few := 1 + rnd.IntN(40) // keys that share a hash
-		table := NewHashed(1+rnd.IntN(20), func(seed uint64, k int) uint64 { return Mix(seed, uint64(k/few), 0) },
+		table := NewHashed(1+rnd.IntN(20), func(seed uint64, k int) uint64 { return wire.Mix(seed, uint64(k/few), 0) },
 			func(k int, _ *int) { evicted = append(evicted, k) })
 		m := model{limit: table.limit, val: map[int]int{}, due: map[int]capture.Time{}}
 		now := capture.Time(0)

@@ -90,8 +90,8 @@ type Out struct {
 	watched   []watch
 
 	// Place is what a tracker left here with the last frame of the same Route, or
-	// 0: a hint where to look, to be checked. It belongs to the tracker of all
-	// segments, tcp.
+	// 0: a hint where to look, to be checked. Of segments it belongs to the tracker
+	// of all, tcp; of datagrams to tftp.
 	Place uint16
 }
 
@@ -147,15 +147,18 @@ type Withdrawal struct {
 // An Expectation says that, until a time, packets from or to an address and
 // port belong to a service: TFTP's data port, a port learnt from portmap.
 type Expectation struct {
-	Proto   uint8 // wire.ProtoUDP or wire.ProtoTCP
-	Addr    wire.Addr
-	Port    uint16
-	Server  bool   // Addr:Port is the server's side; else the client's
+	Until  capture.Time
+	Addr   wire.Addr
+	Port   uint16
+	Proto  uint8 // wire.ProtoUDP or wire.ProtoTCP
+	Server bool  // Addr:Port is the server's side; else the client's
+
+	// Set by the Dispatcher, and read with the fields above for each frame.
+	index catalog.Index // of Service
+	to    mask          // of Tracker
+
 	Service string // catalog service id
 	Tracker string // Spec.Name that gets the frames
-	Until   capture.Time
-
-	index catalog.Index // of Service, set by the Dispatcher
 }
 
 // Index is the Service's in the catalog, or None; only the Dispatcher knows it.

@@ -43,7 +43,7 @@ const (
 // This is the express way for plain packets, which most are: UDP or TCP in IPv4
 // without options in Ethernet with one tag or none, whose headers were captured
 // and whose lengths agree; no fragment, no tunnel, no SYN with options to read.
-// It clears nothing, but sets every field in front of Frame.tidy as general
+// It clears nothing, but sets every field in front of Frame.FragOffset as general
 // would. All else goes the general way from the start.
 func (d *Decoder) Decode(p *capture.Packet, f *Frame) {
 	b := p.Data
@@ -52,6 +52,7 @@ func (d *Decoder) Decode(p *capture.Packet, f *Frame) {
 		return
 	}
 	h := (*[plainMin]byte)(b)
+	macs, macsEnd := binary.LittleEndian.Uint64(h[:8]), binary.LittleEndian.Uint32(h[8:12])
 	f.Time, f.ID, f.Iface = p.Time, p.ID, p.Iface
 	f.WireLen, f.CapLen = max(p.WireLen, len(b)), len(b)
 	f.DstMAC = MAC(h[:6])
@@ -60,12 +61,14 @@ func (d *Decoder) Decode(p *capture.Packet, f *Frame) {
 	f.Link, f.EtherType = capture.LinkEthernet, EtherIPv4
 	f.Fragment, f.Stop, f.Tunnel, f.TagCount = Whole, StopNone, NoTunnel, 0
 	f.Tags = [MaxTags]uint16{}
+	var vlan uint16
 	if typ := binary.BigEndian.Uint32(h[plainType:]); typ>>8 != plainIPv4 {
 		if typ>>16 != etherQ || len(b) < tagLen+plainMin || binary.BigEndian.Uint32(b[tagLen+plainType:])>>8 != plainIPv4 {
 			d.general(p, f)
 			return
 		}
-		f.Tags[0], f.TagCount = uint16(typ)&vidMask, 1
+		vlan = uint16(typ) & vidMask
+		f.Tags[0], f.TagCount = vlan, 1
 		b = b[tagLen:]
 		h = (*[plainMin]byte)(b)
 	}
@@ -118,6 +121,7 @@ func (d *Decoder) Decode(p *capture.Packet, f *Frame) {
 	binary.LittleEndian.PutUint64(f.Dst[8:16], dst)
 	f.SrcPort, f.DstPort = sport, dport
 	f.Hash = mixBoth(mixSide(src, sport), mixSide(dst, dport))
+	f.Headers = mixHeaders(macs, binary.LittleEndian.Uint64(h[plainIP+12:]), macsEnd, sport, dport, place(f.Iface, capture.LinkEthernet, vlan, h[plainIP+9]), second(src, dst, sport, dport))
 	f.TTL, f.Proto = h[plainIP+8], h[plainIP+9]
 	f.IPID = uint32(binary.BigEndian.Uint16(h[plainIP+4:]))
 	f.TOS, f.DF = h[plainIP+1], flags&ip4DF != 0
@@ -138,9 +142,10 @@ func (d *Decoder) general(p *capture.Packet, f *Frame) {
 	}
 	if p.Link == capture.LinkEthernet {
 		d.ethernet(f, b, cut)
-		return
+	} else {
+		d.otherLink(f, b, cut)
 	}
-	d.otherLink(f, b, cut)
+	f.identify()
 }
 
 func (d *Decoder) otherLink(f *Frame, b []byte, cut int) {

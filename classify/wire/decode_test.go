@@ -12,7 +12,7 @@ import (
 
 // A decodeCase is a packet and the frame it must become. The harness fills in
 // what each frame says of its packet (time, id, lengths, link type); UDPSum is
-// what the checksum tests look at, Hash what TestHash does.
+// what the checksum tests look at, Hash and Headers what TestHash and TestHeaders do.
 type decodeCase struct {
 	name string
 	link capture.LinkType // LinkNull means Ethernet unless null is set
@@ -46,7 +46,7 @@ func runDecode(t *testing.T, cases []decodeCase) {
 			want := c.want
 			want.Time, want.ID, want.Link = p.Time, p.ID, c.link
 			want.WireLen, want.CapLen = p.WireLen+beside(p), len(p.Data)+beside(p)
-			want.UDPSum, want.Hash = got.UDPSum, got.Hash
+			want.UDPSum, want.Hash, want.Headers = got.UDPSum, got.Hash, got.Headers
 			if diff := cmp.Diff(want, got, frameOptions); diff != "" {
 				t.Errorf("Decode differs (-want +got):\n%s", diff)
 			}

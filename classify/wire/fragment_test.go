@@ -99,7 +99,7 @@ func TestFragments(t *testing.T) {
 	want := with(wantEth(udpOver4(69, string(payload[:1472]))), func(f *wire.Frame) { f.IPID, f.Fragment, f.Datagram = 7, wire.First, 1 })
 	same := func(f *wire.Frame) {
 		t.Helper()
-		want.Time, want.ID, want.Link, want.WireLen, want.CapLen, want.UDPSum, want.Hash = f.Time, f.ID, f.Link, f.WireLen, f.CapLen, f.UDPSum, f.Hash
+		want.Time, want.ID, want.Link, want.WireLen, want.CapLen, want.UDPSum, want.Hash, want.Headers = f.Time, f.ID, f.Link, f.WireLen, f.CapLen, f.UDPSum, f.Hash, f.Headers
 		if diff := cmp.Diff(want, *f, frameOptions); diff != "" {
 			t.Errorf("Decode differs (-want +got):\n%s", diff)
 		}

@@ -41,7 +41,13 @@ type Frame struct {
 	// who looks for a conversation need not compute one again. 0 unless UDP's or
 	// TCP's ports were read. It is not seeded: a hint where to look, never an
 	// identity.
-	Hash             uint64
+	Hash uint64
+	// Headers is of all that decides where a frame belongs: addresses, ports,
+	// protocol, MACs, VLAN, interface and link type. Its lowest bit tells the two
+	// directions of a conversation apart. It holds a secret of this process: two
+	// frames of a capture that differ in any of these have the same only by a chance
+	// that does not come. 0 where Hash is, of fragments, and where Decode stopped.
+	Headers          uint64
 	SrcPort, DstPort uint16
 	UDPSum           uint16 // UDP checksum field as captured
 	TTL              uint8  // or hop limit
@@ -50,6 +56,7 @@ type Frame struct {
 	TOS              uint8 // or traffic class
 	DF               bool
 	wholeUDP         bool // for UDPChecksum: Payload is all of a datagram whose lengths agree, and Dst its last destination
+	tidy             bool // see below
 	TCP              TCP
 
 	// Link layer; of the inner frame where a tunnel carries Ethernet.
@@ -71,7 +78,7 @@ type Frame struct {
 
 	// The rest is of rare packets. tidy says that all of it is zero, so that
 	// Decode need not clear it: who sets any of it resets tidy.
-	tidy bool
+
 	// FragOffset is where in the datagram's payload the fragment starts, in bytes.
 	FragOffset uint16
 	// Datagram numbers the datagram that a fragment belongs to: the same for all

@@ -33,8 +33,8 @@ type key struct {
 }
 
 func hash(seed uint64, k key) uint64 {
-	h := track.MixAddr(track.MixAddr(seed, &k.client), &k.server)
-	return track.Mix(h, k.id, uint64(k.clientPort)<<24|uint64(k.serverPort)<<8|uint64(k.proto))
+	h := wire.MixAddr(wire.MixAddr(seed, &k.client), &k.server)
+	return wire.Mix(h, k.id, uint64(k.clientPort)<<24|uint64(k.serverPort)<<8|uint64(k.proto))
 }
 
 type protocol uint8

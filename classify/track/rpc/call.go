@@ -13,7 +13,7 @@ import (
 type callKey struct{ session, xid uint32 }
 
 func hashCall(seed uint64, k callKey) uint64 {
-	return track.Mix(seed, uint64(k.session), uint64(k.xid))
+	return wire.Mix(seed, uint64(k.session), uint64(k.xid))
 }
 
 // A socketKey finds the call of a client's UDP socket when the reply comes
@@ -25,7 +25,7 @@ type socketKey struct {
 }
 
 func hashSocket(seed uint64, k socketKey) uint64 {
-	return track.Mix(track.MixAddr(seed, &k.client), uint64(k.port), uint64(k.xid))
+	return wire.Mix(wire.MixAddr(seed, &k.client), uint64(k.port), uint64(k.xid))
 }
 
 // A call is a call without a reply so far.

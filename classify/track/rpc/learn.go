@@ -23,7 +23,7 @@ type serverKey struct {
 }
 
 func hashServer(seed uint64, k serverKey) uint64 {
-	return track.Mix(track.MixAddr(seed, &k.addr), uint64(k.port), uint64(k.proto))
+	return wire.Mix(wire.MixAddr(seed, &k.addr), uint64(k.port), uint64(k.proto))
 }
 
 type learntPort struct {

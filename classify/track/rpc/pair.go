@@ -10,7 +10,7 @@ import (
 type pairKey struct{ client, server wire.Addr }
 
 func hashPair(seed uint64, k pairKey) uint64 {
-	return track.MixAddr(track.MixAddr(seed, &k.client), &k.server)
+	return wire.MixAddr(wire.MixAddr(seed, &k.client), &k.server)
 }
 
 // A pair is a client and a server, and how they get on. Sessions, streams and

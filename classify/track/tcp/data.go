@@ -40,7 +40,7 @@ func (t *tracker) Frame(f *wire.Frame, out *track.Out) (news bool) {
 	idle := f.Time.Sub(s.last)
 	s.last = f.Time
 	if f.TCP.Flags&wire.ACK != 0 {
-		if d == byClient && !s.established {
+		if !s.established && d == byClient { // in this order: the side is unpredictable
 			t.established(s, f, out)
 			news = true
 		}

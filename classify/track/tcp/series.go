@@ -36,7 +36,7 @@ type seriesKey struct {
 }
 
 func hashSeries(seed uint64, k seriesKey) uint64 {
-	return track.Mix(track.MixAddr(track.MixAddr(seed, &k.client), &k.server), uint64(k.port), 0)
+	return wire.Mix(wire.MixAddr(wire.MixAddr(seed, &k.client), &k.server), uint64(k.port), 0)
 }
 
 func keyOf(flow wire.Flow) seriesKey { return seriesKey{flow.Src, flow.Dst, flow.DstPort} }

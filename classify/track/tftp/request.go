@@ -48,7 +48,7 @@ func (t *tracker) request(f *wire.Frame, m Message, op Op, out *track.Out) {
 	}
 	if x == nil || x.fetch != key || !again {
 		if t.clients.Get(key.server) != nil {
-			clear(t.recent[:]) // two that ask each other
+			t.mutual = true
 		}
 		if x != nil {
 			t.countCompleted(x)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/classify/finding"
-	"github.com/pxescope/pxescope/classify/track"
 	"github.com/pxescope/pxescope/classify/wire"
 )
 
@@ -53,7 +52,7 @@ type endpoint struct {
 }
 
 func hashEndpoint(seed uint64, k endpoint) uint64 {
-	return track.Mix(track.MixAddr(seed, &k.addr), uint64(k.port), 0)
+	return wire.Mix(wire.MixAddr(seed, &k.addr), uint64(k.port), 0)
 }
 
 // A fetchKey groups tries: firmware may use a new source port for each.
@@ -64,7 +63,7 @@ type fetchKey struct {
 }
 
 func hashFetch(seed uint64, k fetchKey) uint64 {
-	return track.Mix(track.MixAddr(track.MixAddr(seed, &k.client), &k.server), k.name, uint64(k.op))
+	return wire.Mix(wire.MixAddr(wire.MixAddr(seed, &k.client), &k.server), k.name, uint64(k.op))
 }
 
 // A requestKey is a distinct request, as counts define it.
@@ -74,7 +73,7 @@ type requestKey struct {
 }
 
 func hashRequest(seed uint64, k requestKey) uint64 {
-	return track.Mix(hashFetch(seed, k.fetchKey), uint64(k.port), 0)
+	return wire.Mix(hashFetch(seed, k.fetchKey), uint64(k.port), 0)
 }
 
 type requestCount struct{ answered, completed bool }
@@ -150,12 +149,12 @@ type fetch struct {
 	saidNoAnswer, saidStalled, saidLimit, saidWrong, saidGarbage, saidError bool
 }
 
-// A transfer is what goes on at one port of a client.
+// A transfer is what goes on at one port of a client. What each block needs comes
+// first, in three lines of a processor's cache; with what the table keeps of it a
+// transfer takes six.
 type transfer struct {
 	key      endpoint // its key in the table: to look nothing up, and copy nothing, per packet
-	fetch    fetchKey
-	peer     wire.Addr // who answers: the server asked, or the one the client took instead
-	peerPort uint16    // 0 until the client spoke to it
+	peerPort uint16   // 0 until the client spoke to it
 	op       Op
 	replied  bool // a UDP datagram came from the server asked: for the counts
 	answered bool // an answer was seen
@@ -167,18 +166,22 @@ type transfer struct {
 	multi    bool // RFC 2090: data goes to a group
 	sorcerer bool
 	closed   bool // ICMP port unreachable from the client
+	nrepeat  uint8
+	peer     wire.Addr    // who answers: the server asked, or the one the client took instead
+	renewAt  capture.Time // of the expectation
 
-	b          blocks
 	last       capture.Time // any packet of the transfer
 	lastClient capture.Time
-	renewAt    capture.Time // of the expectation
 	repeatAt   capture.Time // when repetitions became too many, 0: they did not
-	partial    uint32       // first fragments of DATA that were not put together
-	firstID    capture.FrameID
 	dataID     capture.FrameID
 	ackID      capture.FrameID
-	repeatIDs  [8]capture.FrameID // of repeated DATA and ACKs
-	nrepeat    uint8
+	b          blocks
+
+	fetch     fetchKey
+	firstID   capture.FrameID
+	repeatIDs [8]capture.FrameID // of repeated DATA and ACKs
+	partial   uint32             // first fragments of DATA that were not put together
+	_         [8]byte            // to the end of a line, with what the table keeps
 }
 
 // A client is a machine that asks.

@@ -42,7 +42,7 @@ type tracker struct {
 	servers   *track.Table[wire.Addr, names]
 	requests  *track.Table[requestKey, requestCount]
 
-	recent [recentSize]recent
+	mutual bool // some machines ask each other
 
 	counts  track.TFTPCounts
 	errors  [16]uint64 // ERROR messages by code
@@ -101,7 +101,7 @@ func (t *tracker) udp(f *wire.Frame, out *track.Out) (news bool) {
 		t.countRequest(requestKey{fetchKey{client: f.Src, server: f.Dst, name: hashName(r.File), op: op}, f.SrcPort})
 		return false
 	}
-	x, toClient := t.find(f)
+	x, toClient := t.find(f, out)
 	if x != nil && x.proceeds(f, op, toClient) {
 		return false
 	}
@@ -140,28 +140,22 @@ func (t *tracker) udp(f *wire.Frame, out *track.Out) (news bool) {
 	return true
 }
 
-// A recent is the transfer of a conversation whose other end has none: it stays
-// the answer until that end asks for a file itself.
-type recent struct {
-	hash uint64
-	x    *transfer
-}
-
-// recentSize is how many conversations are found without a look into the table.
-const recentSize = 1 << 10
-
 // find looks for the transfer that f belongs to. Both ends may be clients of
-// each other: then the one whose server the other end is.
-func (t *tracker) find(f *wire.Frame) (x *transfer, toClient bool) {
-	r := &t.recent[f.Hash%recentSize]
-	if r.hash == f.Hash && r.x != nil && r.x.op != 0 { // else it left the table
-		switch k := &r.x.key; {
+// each other: then the one whose server the other end is. The transfer of a
+// conversation whose other end has none stays the answer until that end asks for a
+// file itself, so its place is left with the frame's Route.
+func (t *tracker) find(f *wire.Frame, out *track.Out) (x *transfer, toClient bool) {
+	if out.Place != 0 && !t.mutual {
+		x := t.transfers.In(out.Place)
+		switch k := &x.key; {
+		case x.op == 0: // it left the table
 		case k.port == f.DstPort && k.addr == f.Dst:
-			return r.x, true
+			return x, true
 		case k.port == f.SrcPort && k.addr == f.Src:
-			return r.x, false
+			return x, false
 		}
 	}
+	out.Place = 0
 	x, y := t.transfers.Get(endpoint{f.Dst, f.DstPort}), t.transfers.Get(endpoint{f.Src, f.SrcPort})
 	switch {
 	case x != nil && y != nil:
@@ -170,10 +164,10 @@ func (t *tracker) find(f *wire.Frame) (x *transfer, toClient bool) {
 		}
 		return x, true
 	case x != nil:
-		*r = recent{f.Hash, x}
+		out.Place = t.transfers.Last()
 		return x, true
 	case y != nil:
-		*r = recent{f.Hash, y}
+		out.Place = t.transfers.Last()
 	}
 	return y, false
 }

@@ -88,6 +88,46 @@ func TestRunningTransferAllocatesNothing(t *testing.T) {
 	}
 }
 
+// The place of a transfer that was left with a conversation is no answer any more
+// when the transfer left the table, when another stands there, or when the other
+// end asks too.
+func TestPlaceIsChecked(t *testing.T) {
+	a, b, c := wire.MustAddr("10.0.0.1"), wire.MustAddr("10.0.0.2"), wire.MustAddr("10.0.0.3")
+	ask := func(tr *tracker, client, server wire.Addr, port uint16) {
+		f := udpFrame(client, server, port, Port, synth.TFTPRead("boot.img", "octet"))
+		tr.Frame(&f, new(track.Out))
+	}
+	of := func(tr *tracker, src, dst wire.Addr, sport, dport uint16, out *track.Out) wire.Addr {
+		f := udpFrame(src, dst, sport, dport, synth.TFTPAck(1))
+		if x, _ := tr.find(&f, out); x != nil {
+			return x.key.addr
+		}
+		return wire.Addr{}
+	}
+	for name, c := range map[string]struct {
+		then func(tr *tracker)
+		want wire.Addr
+	}{
+		"it goes on":        {func(*tracker) {}, a},
+		"it left the table": {func(tr *tracker) { tr.transfers.Delete(endpoint{a, 2070}) }, wire.Addr{}},
+		"another's place": {func(tr *tracker) {
+			tr.transfers.Delete(endpoint{a, 2070})
+			ask(tr, c, b, 2070)
+		}, wire.Addr{}},
+		"the other end asks": {func(tr *tracker) { ask(tr, b, a, 4000) }, b},
+	} {
+		tr, out := testTracker(), new(track.Out)
+		ask(tr, a, b, 2070)
+		if got := of(tr, a, b, 2070, 4000, out); got != a || out.Place == 0 {
+			t.Errorf("%s: got the transfer of %v and place %d at first, want that of %v and a place", name, got, out.Place, a)
+		}
+		c.then(tr)
+		if got := of(tr, a, b, 2070, 4000, out); got != c.want {
+			t.Errorf("%s: got the transfer of %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 func TestUnreachableName(t *testing.T) {
 	for _, c := range []struct {
 		proto, typ, code uint8

@@ -27,6 +27,9 @@ type Options struct {
 	Version  string // of the program, for the report
 	// OnExchange, if set, is told of every exchange as it is decided.
 	OnExchange func(*track.Exchange)
+	// Elapsed, if set, is the time that passes outside. Run reads it to find out
+	// whether a second core makes a large capture faster. nil: one core.
+	Elapsed func() time.Duration
 }
 
 // An Engine analyzes one capture. It is for one goroutine.
@@ -83,17 +86,18 @@ func (e *Engine) Run(src capture.Source, limit uint64) error {
 		limit = math.MaxUint64
 	}
 	batches := capture.Batches(src)
-	var packets []capture.Packet
 	var err error
-	for e.packets < limit {
-		packets, err = batches.NextBatch(int(min(limit-e.packets, math.MaxInt32)))
-		if err != nil {
-			break
-		}
-		for i := range packets {
-			e.Packet(&packets[i])
-		}
+	if h, ok := batches.(capture.Holder); ok && e.opt.Elapsed != nil {
+		err = e.onTwoCores(h, limit)
 	}
+	if err == nil {
+		err = e.onOneCore(batches, limit)
+	}
+	return e.end(src, err)
+}
+
+// end closes the analysis of src, which err ended.
+func (e *Engine) end(src capture.Source, err error) error {
 	ended := errors.Is(err, io.EOF)
 	if ended {
 		e.quietEnd(src)
@@ -103,6 +107,21 @@ func (e *Engine) Run(src capture.Source, limit uint64) error {
 		return nil
 	}
 	return err
+}
+
+// onOneCore analyzes what src yields, until limit packets were analyzed or src
+// ends.
+func (e *Engine) onOneCore(src capture.BatchSource, limit uint64) error {
+	for e.packets < limit {
+		packets, err := src.NextBatch(int(min(limit-e.packets, math.MaxInt32)))
+		if err != nil {
+			return err
+		}
+		for i := range packets {
+			e.Packet(&packets[i])
+		}
+	}
+	return nil
 }
 
 // mostQuiet bounds the silence at the end of a capture that counts: every

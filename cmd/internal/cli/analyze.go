@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -91,6 +93,7 @@ func analyze(cmd *cobra.Command, s Streams, o *analyzeOptions, paths []string) e
 		return err
 	}
 	opt.Version = version()
+	opt.Elapsed = elapsed()
 	out, style, err := o.look.open(s, o.output)
 	if err != nil {
 		return err
@@ -142,6 +145,16 @@ func run(src capture.Source, opt classify.Options, o *analyzeOptions, out io.Wri
 		return nil, lines.err
 	}
 	return e.Report(src), nil
+}
+
+// elapsed is a watch that tells the engine whether a second core helps, nil
+// where the program has only one.
+func elapsed() func() time.Duration {
+	if runtime.GOMAXPROCS(0) == 1 {
+		return nil
+	}
+	began := time.Now()
+	return func() time.Duration { return time.Since(began) }
 }
 
 // verdictStatus turns a report into the exit status.

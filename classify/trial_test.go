@@ -1,0 +1,126 @@
+package classify
+
+import (
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pxescope/pxescope/capture"
+)
+
+// pairs are the times of stretches on one core and on two; the first pair is of
+// the beginning.
+type pairs [1 + trialPairs][2]time.Duration
+
+var (
+	better  = pairs{{9, 20}, {10, 7}, {10, 7}, {12, 8}, {10, 7}, {9, 6}}
+	similar = pairs{{9, 20}, {10, 9}, {10, 9}, {12, 11}, {10, 9}, {9, 8}}
+)
+
+// with is p where stretch i of a form took d.
+func (p pairs) with(i, cores int, d time.Duration) pairs {
+	p[i][cores-1] = d
+	return p
+}
+
+var trials = map[string]struct {
+	took pairs
+	won  bool
+}{
+	"faster":                           {better, true},
+	"hardly faster":                    {similar, false},
+	"slower":                           {pairs{{9, 20}, {10, 15}, {10, 12}, {10, 11}, {10, 30}, {10, 12}}, false},
+	"exactly four fifths":              {pairs{{9, 20}, {10, 8}, {10, 8}, {10, 8}, {10, 8}, {10, 8}}, false},
+	"faster, disturbed on two cores":   {better.with(3, 2, 100), true},
+	"alike, disturbed on one core":     {similar.with(3, 1, 100), false},
+	"alike, disturbed twice":           {similar.with(1, 1, 100).with(5, 1, 100), false},
+	"faster in the beginning only":     {similar.with(0, 2, 1), false},
+	"a clock that stands still":        {pairs{}, false},
+	"a clock that is coarse":           {pairs{{0, 10}, {0, 0}, {10, 0}, {0, 10}, {0, 0}, {10, 10}}, false},
+	"slower in the beginning, fastest": {pairs{{1, 99}, {10, 5}, {10, 5}, {10, 5}, {10, 5}, {10, 5}}, true},
+}
+
+func TestTrial(t *testing.T) {
+	for name, c := range trials {
+		var tr trial
+		for i := range c.took {
+			for cores := range 2 {
+				if tr.over() || tr.two() != (cores == 1) {
+					t.Fatalf("%s, stretch %d: over %t, on two cores %t", name, 2*i+cores, tr.over(), tr.two())
+				}
+				tr.add(c.took[i][cores])
+			}
+		}
+		if !tr.over() || tr.won() != c.won {
+			t.Errorf("%s: over %t, two cores won %t, want %t", name, tr.over(), tr.won(), c.won)
+		}
+	}
+}
+
+// again yields one packet so many times.
+type again struct{ left int }
+
+func (*again) Files() []capture.FileInfo       { return nil }
+func (*again) Interfaces() []capture.Interface { return nil }
+func (*again) Close() error                    { return nil }
+
+func (a *again) Next(p *capture.Packet) error {
+	if a.left == 0 {
+		return io.EOF
+	}
+	a.left--
+	*p = capture.Packet{ID: capture.NewFrameID(0, 1), Time: 1, Link: capture.LinkEthernet, Data: slices.Repeat([]byte{7}, 60)}
+	return nil
+}
+
+// Run goes on in the form that the trial was for, and a capture that ends during
+// the trial, or a limit there, is analyzed as far as it goes.
+func TestRunTries(t *testing.T) {
+	const tried = 2 * (1 + trialPairs) * trialPackets
+	for _, c := range []struct {
+		name         string
+		took         pairs
+		packets      int
+		limit        uint64
+		alone, times int // packets on one core since two ran, looks at the watch
+	}{
+		{"two cores", better, tried + 50_000, 0, 0, 13},
+		{"one core", similar, tried + 50_000, 0, 50_000, 13},
+		{"two cores, limit", better, tried + 50_000, tried + 10, 0, 13},
+		{"one core, limit", similar, tried + 50_000, tried + 10, 10, 13},
+		{"limit in a stretch of two cores", better, tried, trialPackets + 10, 0, 2},
+		{"end in a stretch of one core", better, 2*trialPackets + 10, 0, 10, 3},
+	} {
+		src := holds(&again{left: c.packets}, rand.New(rand.NewPCG(1, 1)))
+		var now time.Duration
+		times := 0
+		e := New(Options{Elapsed: func() time.Duration {
+			if n := times - 1; n >= 0 {
+				now += c.took[n/2][n%2]
+			}
+			times++
+			return now
+		}})
+		want := uint64(c.packets)
+		if c.limit != 0 {
+			want = c.limit
+		}
+		if err := e.Run(src, c.limit); err != nil || e.packets != want || src.alone != c.alone || times != c.times {
+			t.Errorf("%s: %v after %d packets, %d of them on one core in the end, %d looks at the watch; want %d, %d, %d",
+				c.name, err, e.packets, src.alone, times, want, c.alone, c.times)
+		}
+	}
+}
+
+// A source that holds no more ends the trial; the rest is for one core.
+func TestRunHeldNoMore(t *testing.T) {
+	src := holds(&again{left: 4 * trialPackets}, rand.New(rand.NewPCG(1, 1)))
+	src.until = trialPackets + 100
+	times := 0
+	e := New(Options{Elapsed: func() time.Duration { times++; return 0 }})
+	if err := e.Run(src, 0); err != nil || e.packets != 4*trialPackets || times != 2 {
+		t.Errorf("%v after %d packets and %d looks at the watch, want %d and 2", err, e.packets, times, 4*trialPackets)
+	}
+}

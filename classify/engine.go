@@ -27,9 +27,10 @@ type Options struct {
 	Version  string // of the program, for the report
 	// OnExchange, if set, is told of every exchange as it is decided.
 	OnExchange func(*track.Exchange)
-	// Elapsed, if set, is the time that passes outside. Run reads it to find out
-	// whether a second core makes a large capture faster. nil: one core.
-	Elapsed func() time.Duration
+	// Spent, if set, is what the program took so far: time on the wall, and of
+	// processors, 0 where that is not known. Run finds out by it whether a second
+	// core helps with a large capture. nil: one core.
+	Spent func() (wall, cpu time.Duration)
 }
 
 // An Engine analyzes one capture. It is for one goroutine.
@@ -87,7 +88,7 @@ func (e *Engine) Run(src capture.Source, limit uint64) error {
 	}
 	batches := capture.Batches(src)
 	var err error
-	if h, ok := batches.(capture.Holder); ok && e.opt.Elapsed != nil {
+	if h, ok := batches.(capture.Holder); ok && e.opt.Spent != nil {
 		err = e.onTwoCores(h, limit)
 	}
 	if err == nil {

@@ -16,10 +16,10 @@ const (
 	trialPairs   = 5        // of stretches that count
 )
 
-// A trial is the time that the stretches took, one core's before two's. The
-// first pair does not count: it is slow for tables and blocks that are new.
+// A trial is what the stretches took, one core's before two's. The first pair
+// does not count: its tables and blocks are new.
 type trial struct {
-	took [2 + 2*trialPairs]time.Duration
+	took [2 + 2*trialPairs]struct{ wall, cpu time.Duration }
 	n    int
 }
 
@@ -29,26 +29,27 @@ func (t *trial) over() bool { return t.n == len(t.took) }
 // two reports whether the next stretch is for two cores.
 func (t *trial) two() bool { return t.n%2 == 1 }
 
-func (t *trial) add(d time.Duration) {
-	t.took[t.n] = d
+func (t *trial) add(wall, cpu time.Duration) {
+	t.took[t.n].wall, t.took[t.n].cpu = wall, cpu
 	t.n++
 }
 
-// won reports whether two cores took less than four fifths of one's time in most
-// pairs: then they also do where some stretches were disturbed, or of other
-// traffic. For less the second core has better things to do.
+// won reports whether two cores were faster by more than a fifth, for at most a
+// quarter more of processor time, in most pairs: some stretches are disturbed, or
+// of other traffic. The clock alone would not do: on a busy machine two threads
+// get more of it than one, and others pay.
 func (t *trial) won() bool {
 	wins := 0
 	for i := 2; i < len(t.took); i += 2 {
-		if 5*t.took[i+1] < 4*t.took[i] {
+		one, two := t.took[i], t.took[i+1]
+		if 5*two.wall < 4*one.wall && 4*two.cpu <= 5*one.cpu {
 			wins++
 		}
 	}
 	return wins > trialPairs/2
 }
 
-// onTwoCores analyzes src on two cores if that is faster than on one. What it
-// leaves is for one core.
+// onTwoCores analyzes src on two cores if that helps. What it leaves is for one.
 func (e *Engine) onTwoCores(src capture.Holder, limit uint64) (err error) {
 	if !src.Hold(blocks + 1) {
 		return nil
@@ -56,7 +57,7 @@ func (e *Engine) onTwoCores(src capture.Holder, limit uint64) (err error) {
 	defer src.Hold(0)
 	p := newPipeline(src, e.dec, blockFrames)
 	var t trial
-	for began := e.opt.Elapsed(); !t.over(); {
+	for wall, cpu := e.opt.Spent(); !t.over(); {
 		until := min(limit, e.packets+trialPackets)
 		if t.two() {
 			err = e.pipelined(p, until)
@@ -66,9 +67,9 @@ func (e *Engine) onTwoCores(src capture.Holder, limit uint64) (err error) {
 		if err != nil || p.rest != nil || e.packets == limit {
 			return err
 		}
-		now := e.opt.Elapsed()
-		t.add(now - began)
-		began = now
+		w, c := e.opt.Spent()
+		t.add(w-wall, c-cpu)
+		wall, cpu = w, c
 	}
 	if t.won() {
 		return e.pipelined(p, limit)

@@ -10,47 +10,53 @@ import (
 	"github.com/pxescope/pxescope/capture"
 )
 
-// pairs are the times of stretches on one core and on two; the first pair is of
-// the beginning.
+// pairs are what stretches took on one core and on two; the first pair is of the
+// beginning.
 type pairs [1 + trialPairs][2]time.Duration
 
 var (
 	better  = pairs{{9, 20}, {10, 7}, {10, 7}, {12, 8}, {10, 7}, {9, 6}}
 	similar = pairs{{9, 20}, {10, 9}, {10, 9}, {12, 11}, {10, 9}, {9, 8}}
+	dearer  = pairs{{10, 10}, {10, 13}, {10, 13}, {10, 15}, {10, 13}, {9, 12}}
+	cheap   = pairs{{10, 99}, {10, 12}, {10, 12}, {10, 11}, {10, 12}, {10, 12}}
 )
 
-// with is p where stretch i of a form took d.
+// with is p where stretch i on so many cores took d.
 func (p pairs) with(i, cores int, d time.Duration) pairs {
 	p[i][cores-1] = d
 	return p
 }
 
 var trials = map[string]struct {
-	took pairs
-	won  bool
+	wall, cpu pairs
+	won       bool
 }{
-	"faster":                           {better, true},
-	"hardly faster":                    {similar, false},
-	"slower":                           {pairs{{9, 20}, {10, 15}, {10, 12}, {10, 11}, {10, 30}, {10, 12}}, false},
-	"exactly four fifths":              {pairs{{9, 20}, {10, 8}, {10, 8}, {10, 8}, {10, 8}, {10, 8}}, false},
-	"faster, disturbed on two cores":   {better.with(3, 2, 100), true},
-	"alike, disturbed on one core":     {similar.with(3, 1, 100), false},
-	"alike, disturbed twice":           {similar.with(1, 1, 100).with(5, 1, 100), false},
-	"faster in the beginning only":     {similar.with(0, 2, 1), false},
-	"a clock that stands still":        {pairs{}, false},
-	"a clock that is coarse":           {pairs{{0, 10}, {0, 0}, {10, 0}, {0, 10}, {0, 0}, {10, 10}}, false},
-	"slower in the beginning, fastest": {pairs{{1, 99}, {10, 5}, {10, 5}, {10, 5}, {10, 5}, {10, 5}}, true},
+	"faster":                                 {better, cheap, true},
+	"faster, where processors are not timed": {better, pairs{}, true},
+	"faster, and dearer":                     {better, dearer, false},
+	"faster, and dearer by a quarter":        {better, pairs{{}, {8, 10}, {8, 10}, {8, 10}, {8, 10}, {8, 10}}, true},
+	"hardly faster":                          {similar, cheap, false},
+	"slower":                                 {pairs{{9, 20}, {10, 15}, {10, 12}, {10, 11}, {10, 30}, {10, 12}}, cheap, false},
+	"exactly four fifths":                    {pairs{{9, 20}, {10, 8}, {10, 8}, {10, 8}, {10, 8}, {10, 8}}, cheap, false},
+	"faster, disturbed on two cores":         {better.with(3, 2, 100), cheap, true},
+	"faster, once dearer":                    {better, cheap.with(4, 2, 30), true},
+	"alike, disturbed on one core":           {similar.with(3, 1, 100), cheap, false},
+	"alike, disturbed twice":                 {similar.with(1, 1, 100).with(5, 1, 100), cheap, false},
+	"dearer, disturbed on one core":          {better, dearer.with(2, 1, 50), false},
+	"faster in the beginning only":           {similar.with(0, 2, 1), cheap, false},
+	"a clock that stands still":              {pairs{}, pairs{}, false},
+	"a clock that is coarse":                 {pairs{{0, 10}, {0, 0}, {10, 0}, {0, 10}, {0, 0}, {10, 10}}, pairs{}, false},
 }
 
 func TestTrial(t *testing.T) {
 	for name, c := range trials {
 		var tr trial
-		for i := range c.took {
+		for i := range c.wall {
 			for cores := range 2 {
 				if tr.over() || tr.two() != (cores == 1) {
 					t.Fatalf("%s, stretch %d: over %t, on two cores %t", name, 2*i+cores, tr.over(), tr.two())
 				}
-				tr.add(c.took[i][cores])
+				tr.add(c.wall[i][cores], c.cpu[i][cores])
 			}
 		}
 		if !tr.over() || tr.won() != c.won {
@@ -81,27 +87,28 @@ func TestRunTries(t *testing.T) {
 	const tried = 2 * (1 + trialPairs) * trialPackets
 	for _, c := range []struct {
 		name         string
-		took         pairs
+		wall, cpu    pairs
 		packets      int
 		limit        uint64
 		alone, times int // packets on one core since two ran, looks at the watch
 	}{
-		{"two cores", better, tried + 50_000, 0, 0, 13},
-		{"one core", similar, tried + 50_000, 0, 50_000, 13},
-		{"two cores, limit", better, tried + 50_000, tried + 10, 0, 13},
-		{"one core, limit", similar, tried + 50_000, tried + 10, 10, 13},
-		{"limit in a stretch of two cores", better, tried, trialPackets + 10, 0, 2},
-		{"end in a stretch of one core", better, 2*trialPackets + 10, 0, 10, 3},
+		{"two cores", better, cheap, tried + 50_000, 0, 0, 13},
+		{"one core", similar, cheap, tried + 50_000, 0, 50_000, 13},
+		{"one core for the cost of two", better, dearer, tried + 50_000, 0, 50_000, 13},
+		{"two cores, limit", better, cheap, tried + 50_000, tried + 10, 0, 13},
+		{"one core, limit", similar, cheap, tried + 50_000, tried + 10, 10, 13},
+		{"limit in a stretch of two cores", better, cheap, tried, trialPackets + 10, 0, 2},
+		{"end in a stretch of one core", better, cheap, 2*trialPackets + 10, 0, 10, 3},
 	} {
 		src := holds(&again{left: c.packets}, rand.New(rand.NewPCG(1, 1)))
-		var now time.Duration
+		var wall, cpu time.Duration
 		times := 0
-		e := New(Options{Elapsed: func() time.Duration {
+		e := New(Options{Spent: func() (time.Duration, time.Duration) {
 			if n := times - 1; n >= 0 {
-				now += c.took[n/2][n%2]
+				wall, cpu = wall+c.wall[n/2][n%2], cpu+c.cpu[n/2][n%2]
 			}
 			times++
-			return now
+			return wall, cpu
 		}})
 		want := uint64(c.packets)
 		if c.limit != 0 {
@@ -119,7 +126,7 @@ func TestRunHeldNoMore(t *testing.T) {
 	src := holds(&again{left: 4 * trialPackets}, rand.New(rand.NewPCG(1, 1)))
 	src.until = trialPackets + 100
 	times := 0
-	e := New(Options{Elapsed: func() time.Duration { times++; return 0 }})
+	e := New(Options{Spent: func() (wall, cpu time.Duration) { times++; return 0, 0 }})
 	if err := e.Run(src, 0); err != nil || e.packets != 4*trialPackets || times != 2 {
 		t.Errorf("%v after %d packets and %d looks at the watch, want %d and 2", err, e.packets, times, 4*trialPackets)
 	}

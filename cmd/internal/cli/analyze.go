@@ -93,7 +93,7 @@ func analyze(cmd *cobra.Command, s Streams, o *analyzeOptions, paths []string) e
 		return err
 	}
 	opt.Version = version()
-	opt.Elapsed = elapsed()
+	opt.Spent = spent()
 	out, style, err := o.look.open(s, o.output)
 	if err != nil {
 		return err
@@ -147,14 +147,14 @@ func run(src capture.Source, opt classify.Options, o *analyzeOptions, out io.Wri
 	return e.Report(src), nil
 }
 
-// elapsed is a watch that tells the engine whether a second core helps, nil
-// where the program has only one.
-func elapsed() func() time.Duration {
+// spent tells the engine whether a second core helps; nil where the program has
+// only one.
+func spent() func() (wall, cpu time.Duration) {
 	if runtime.GOMAXPROCS(0) == 1 {
 		return nil
 	}
 	began := time.Now()
-	return func() time.Duration { return time.Since(began) }
+	return func() (wall, cpu time.Duration) { return time.Since(began), processorTime() }
 }
 
 // verdictStatus turns a report into the exit status.

@@ -12,41 +12,43 @@ import (
 // is the trial: stretches of it are analyzed on one core and on two in turn.
 
 const (
-	trialPackets = 16 << 10 // of a stretch: some milliseconds
-	trialPairs   = 5        // of stretches that count
+	trialPackets = 8 << 10 // of a stretch: one or two milliseconds
+	trialPairs   = 3       // of stretches that have to agree
 )
 
-// A trial is what the stretches took, one core's before two's. The first pair
-// does not count: its tables and blocks are new.
+// A trial compares what stretches take, in pairs of one on one core and one on
+// two, until enough pairs agree. The first pair does not count: its tables and
+// blocks are new.
 type trial struct {
-	took [2 + 2*trialPairs]struct{ wall, cpu time.Duration }
-	n    int
+	stretches    int
+	wall, cpu    time.Duration // of the last on one core
+	wins, losses int           // of two cores
 }
 
 // over reports whether enough was tried.
-func (t *trial) over() bool { return t.n == len(t.took) }
+func (t *trial) over() bool { return max(t.wins, t.losses) == trialPairs }
+
+// won reports whether two cores are to go on.
+func (t *trial) won() bool { return t.wins == trialPairs }
 
 // two reports whether the next stretch is for two cores.
-func (t *trial) two() bool { return t.n%2 == 1 }
+func (t *trial) two() bool { return t.stretches%2 == 1 }
 
+// add notes what a stretch took. Two cores win a pair if they were faster by more
+// than a fifth, for at most a quarter more of processor time. The clock alone
+// would not do: on a busy machine two threads get more of it than one, and others
+// pay.
 func (t *trial) add(wall, cpu time.Duration) {
-	t.took[t.n].wall, t.took[t.n].cpu = wall, cpu
-	t.n++
-}
-
-// won reports whether two cores were faster by more than a fifth, for at most a
-// quarter more of processor time, in most pairs: some stretches are disturbed, or
-// of other traffic. The clock alone would not do: on a busy machine two threads
-// get more of it than one, and others pay.
-func (t *trial) won() bool {
-	wins := 0
-	for i := 2; i < len(t.took); i += 2 {
-		one, two := t.took[i], t.took[i+1]
-		if 5*two.wall < 4*one.wall && 4*two.cpu <= 5*one.cpu {
-			wins++
-		}
+	switch {
+	case !t.two():
+		t.wall, t.cpu = wall, cpu
+	case t.stretches == 1:
+	case 5*wall < 4*t.wall && 4*cpu <= 5*t.cpu:
+		t.wins++
+	default:
+		t.losses++
 	}
-	return wins > trialPairs/2
+	t.stretches++
 }
 
 // onTwoCores analyzes src on two cores if that helps. What it leaves is for one.

@@ -13,43 +13,53 @@ import (
 
 const (
 	trialPackets = 8 << 10 // of a stretch: one or two milliseconds
-	trialPairs   = 3       // of stretches that have to agree
+	trialWins    = 3       // stretches on two cores that have to win
+	trialLosses  = 2       // and to lose
 )
 
-// A trial compares what stretches take, in pairs of one on one core and one on
-// two, until enough pairs agree. The first pair does not count: its tables and
-// blocks are new.
+// A trial compares what a stretch takes on two cores with the stretches on one
+// before and after, until enough have won or lost. The first does not count: its
+// tables and blocks are new.
 type trial struct {
 	stretches    int
-	wall, cpu    time.Duration // of the last on one core
-	wins, losses int           // of two cores
+	one, two     took // by the last stretch of each form
+	wins, losses int
 }
 
+// took is time on the wall and of processors.
+type took struct{ wall, cpu time.Duration }
+
 // over reports whether enough was tried.
-func (t *trial) over() bool { return max(t.wins, t.losses) == trialPairs }
+func (t *trial) over() bool { return t.won() || t.losses == trialLosses }
 
 // won reports whether two cores are to go on.
-func (t *trial) won() bool { return t.wins == trialPairs }
+func (t *trial) won() bool { return t.wins == trialWins }
 
-// two reports whether the next stretch is for two cores.
-func (t *trial) two() bool { return t.stretches%2 == 1 }
+// onTwo reports whether the next stretch is for two cores.
+func (t *trial) onTwo() bool { return t.stretches%2 == 1 }
 
-// add notes what a stretch took. Two cores win a pair if they were faster by more
-// than a fifth, for at most a quarter more of processor time. The clock alone
-// would not do: on a busy machine two threads get more of it than one, and others
-// pay.
-func (t *trial) add(wall, cpu time.Duration) {
-	switch {
-	case !t.two():
-		t.wall, t.cpu = wall, cpu
-	case t.stretches == 1:
-	case 5*wall < 4*t.wall && 4*cpu <= 5*t.cpu:
-		t.wins++
-	default:
-		t.losses++
+// add notes what a stretch took.
+func (t *trial) add(d took) {
+	if t.onTwo() {
+		t.two = d
+	} else {
+		if t.stretches > 2 {
+			if t.two.beats(t.one) && t.two.beats(d) {
+				t.wins++
+			} else {
+				t.losses++
+			}
+		}
+		t.one = d
 	}
 	t.stretches++
 }
+
+// beats reports whether d, on two cores, is worth more than o, on one: faster by
+// more than a fifth, for at most a quarter more of processor time. The clock alone
+// would not do: on a busy machine two threads get more of it than one, and others
+// pay.
+func (d took) beats(o took) bool { return 5*d.wall < 4*o.wall && 4*d.cpu <= 5*o.cpu }
 
 // onTwoCores analyzes src on two cores if that helps. What it leaves is for one.
 func (e *Engine) onTwoCores(src capture.Holder, limit uint64) (err error) {
@@ -61,7 +71,7 @@ func (e *Engine) onTwoCores(src capture.Holder, limit uint64) (err error) {
 	var t trial
 	for wall, cpu := e.opt.Spent(); !t.over(); {
 		until := min(limit, e.packets+trialPackets)
-		if t.two() {
+		if t.onTwo() {
 			err = e.pipelined(p, until)
 		} else {
 			err = e.onOneCore(src, until)
@@ -70,7 +80,7 @@ func (e *Engine) onTwoCores(src capture.Holder, limit uint64) (err error) {
 			return err
 		}
 		w, c := e.opt.Spent()
-		t.add(w-wall, c-cpu)
+		t.add(took{w - wall, c - cpu})
 		wall, cpu = w, c
 	}
 	if t.won() {

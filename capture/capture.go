@@ -51,6 +51,21 @@ type BatchSource interface {
 	NextBatch(limit int) ([]Packet, error)
 }
 
+// A Holder is a BatchSource that can leave packets alone for a while, for who
+// reads in one goroutine and works on what was read in another. It yields no
+// ticks.
+type Holder interface {
+	BatchSource
+	// Hold prepares NextHeld, and reports whether this source can hold and is
+	// large enough that two cores are worth their start. Hold(0) ends it.
+	Hold(turns int) bool
+	// NextHeld is NextBatch with the turn that the packets are of: they are valid
+	// until so many turns after theirs have begun as Hold was told, or another
+	// method yields packets. Turn 0 says that these packets could not be held, and
+	// are valid as those of NextBatch are; a turn may have begun all the same.
+	NextHeld(limit int) (packets []Packet, turn uint64, err error)
+}
+
 // Batches makes a BatchSource of src: one that has no batches of its own yields
 // one packet at a time.
 func Batches(src Source) BatchSource {

@@ -27,6 +27,10 @@ type Options struct {
 	Version  string // of the program, for the report
 	// OnExchange, if set, is told of every exchange as it is decided.
 	OnExchange func(*track.Exchange)
+	// Spent, if set, is what the program took so far: time on the wall, and of
+	// processors, 0 where that is not known. Run finds out by it whether a second
+	// core helps with a large capture. nil: one core.
+	Spent func() (wall, cpu time.Duration)
 }
 
 // An Engine analyzes one capture. It is for one goroutine.
@@ -83,17 +87,18 @@ func (e *Engine) Run(src capture.Source, limit uint64) error {
 		limit = math.MaxUint64
 	}
 	batches := capture.Batches(src)
-	var packets []capture.Packet
 	var err error
-	for e.packets < limit {
-		packets, err = batches.NextBatch(int(min(limit-e.packets, math.MaxInt32)))
-		if err != nil {
-			break
-		}
-		for i := range packets {
-			e.Packet(&packets[i])
-		}
+	if h, ok := batches.(capture.Holder); ok && e.opt.Spent != nil {
+		err = e.onTwoCores(h, limit)
 	}
+	if err == nil {
+		err = e.onOneCore(batches, limit)
+	}
+	return e.end(src, err)
+}
+
+// end closes the analysis of src, which err ended.
+func (e *Engine) end(src capture.Source, err error) error {
 	ended := errors.Is(err, io.EOF)
 	if ended {
 		e.quietEnd(src)
@@ -103,6 +108,21 @@ func (e *Engine) Run(src capture.Source, limit uint64) error {
 		return nil
 	}
 	return err
+}
+
+// onOneCore analyzes what src yields, until limit packets were analyzed or src
+// ends.
+func (e *Engine) onOneCore(src capture.BatchSource, limit uint64) error {
+	for e.packets < limit {
+		packets, err := src.NextBatch(int(min(limit-e.packets, math.MaxInt32)))
+		if err != nil {
+			return err
+		}
+		for i := range packets {
+			e.Packet(&packets[i])
+		}
+	}
+	return nil
 }
 
 // mostQuiet bounds the silence at the end of a capture that counts: every
@@ -135,8 +155,12 @@ func (e *Engine) Packet(p *capture.Packet) {
 		e.dispatch.Tick(now)
 		return
 	}
-	f := &e.frame
-	e.dec.Decode(p, f)
+	e.dec.Decode(p, &e.frame)
+	e.judge(&e.frame)
+}
+
+// judge analyzes a packet that is decoded.
+func (e *Engine) judge(f *wire.Frame) {
 	own := f.Time
 	if !e.clock.on(own) {
 		f.Time = e.clock.set(own, f.ID)

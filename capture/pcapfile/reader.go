@@ -25,6 +25,11 @@ type Reader struct {
 	ahead *readAhead
 	under *bufio.Reader // nil: nothing is in between
 
+	// ring, when it is set, holds the buffers that buf is in turn, see Hold.
+	ring     [][]byte
+	turns    uint64
+	turnable bool // a turn may begin
+
 	own  []byte // the buffer that is the Reader's
 	lent bool   // buf is ahead's
 	buf  []byte
@@ -194,7 +199,9 @@ func (r *Reader) fill(n int) bool {
 			r.takeOwn()
 		}
 		if r.off > 0 && r.off+n > len(r.buf) {
-			copy(r.buf, r.buf[r.off:r.end])
+			rest := r.buf[r.off:r.end]
+			r.turn(len(rest))
+			copy(r.buf, rest)
 			r.base += int64(r.off)
 			r.end -= r.off
 			r.off = 0

@@ -41,6 +41,10 @@ type FragmentStats struct {
 // Fragments is what became of the fragments so far.
 func (d *Decoder) Fragments() FragmentStats { return d.frags.stats }
 
+// Joined reports whether the last packet whose Frame has a Datagram completed
+// it: slices of its Frame point into the Decoder.
+func (d *Decoder) Joined() bool { return d.joined >= 0 }
+
 // fragment reads one fragment: b, which starts at off in the datagram's
 // payload. The one that completes the datagram goes on as all of it.
 func (d *Decoder) fragment(f *Frame, off int, more bool, b []byte, cut int) {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -93,6 +94,7 @@ func analyze(cmd *cobra.Command, s Streams, o *analyzeOptions, paths []string) e
 		return err
 	}
 	opt.Version = version()
+	opt.Spent = spent()
 	out, style, err := o.look.open(s, o.output)
 	if err != nil {
 		return err
@@ -154,6 +156,16 @@ func collect() {
 	if debug.ReadGCStats(&s); s.NumGC > 0 {
 		runtime.GC()
 	}
+}
+
+// spent tells the engine whether a second core helps; nil where the program has
+// only one.
+func spent() func() (wall, cpu time.Duration) {
+	if runtime.GOMAXPROCS(0) == 1 {
+		return nil
+	}
+	began := time.Now()
+	return func() (wall, cpu time.Duration) { return time.Since(began), processorTime() }
 }
 
 // verdictStatus turns a report into the exit status.

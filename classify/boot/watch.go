@@ -6,8 +6,9 @@ import (
 )
 
 // watched tells in two look-ups whether a frame may be one of a node from which
-// a load is awaited: most frames are not. It counts such nodes by the last byte
-// of their MAC and of their leased address; behind a router only that is seen.
+// a load is awaited, where there is any: most frames are not. It counts such nodes
+// by the last byte of their MAC and of their leased address; behind a router only
+// that is seen.
 type watched struct {
 	nodes       int
 	macs, addrs [256]uint16

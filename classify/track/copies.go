@@ -29,9 +29,8 @@ type Copies struct {
 // cache line.
 type copySet [copyWays]sighting
 
-// A sighting is a frame that was seen. Of its hash and of its time 48 bits are
-// kept, as many as can be trusted within any window; below them is what tells the
-// kinds of copies apart.
+// A sighting is a frame that was seen: 48 bits of its hash and of its time, which
+// is three days, and below them what tells the kinds of copies apart.
 type sighting struct {
 	hash uint64 // above the innermost VLAN; 0: none
 	at   uint64 // above sender

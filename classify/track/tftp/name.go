@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -51,11 +52,16 @@ type fileName struct {
 }
 
 var (
-	uuidRE     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	macRE      = regexp.MustCompile(`(?:[0-9a-f]{2}[-:]){5}[0-9a-f]{2}|(?:^|[^0-9a-f])[0-9a-f]{12}(?:$|[^0-9a-f])`)
-	hexIPRE    = regexp.MustCompile(`^[0-9a-f]{1,8}$`)
-	hostnameRE = regexp.MustCompile(`^(?:hostname|host|mac|uuid|serial)-`)
+	uuidRE     = lazily(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	macRE      = lazily(`(?:[0-9a-f]{2}[-:]){5}[0-9a-f]{2}|(?:^|[^0-9a-f])[0-9a-f]{12}(?:$|[^0-9a-f])`)
+	hexIPRE    = lazily(`^[0-9a-f]{1,8}$`)
+	hostnameRE = lazily(`^(?:hostname|host|mac|uuid|serial)-`)
 )
+
+// lazily compiles a regular expression when a name needs it: most starts have none.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // classify tells what a file is. Names are compared without case, with / for
 // the backslash of the Windows loaders.
@@ -70,7 +76,7 @@ func classify(name string) fileName {
 		return grubName(dir, base)
 	case strings.HasPrefix(base, "ipxe.cfg-"):
 		return fileName{kind: kindConfig, list: listIPXE, dir: dir, last: strings.HasPrefix(base, "ipxe.cfg-default")}
-	case strings.HasSuffix(base, ".ipxe") && (base == "autoexec.ipxe" || macRE.MatchString(base) || uuidRE.MatchString(base) || hostnameRE.MatchString(base)):
+	case strings.HasSuffix(base, ".ipxe") && (base == "autoexec.ipxe" || macRE().MatchString(base) || uuidRE().MatchString(base) || hostnameRE().MatchString(base)):
 		return fileName{kind: kindConfig, list: listIPXE, dir: dir}
 	case strings.HasSuffix(base, ".lst"), strings.HasSuffix(base, ".pf2"), strings.HasSuffix(base, ".gmo"), strings.HasSuffix(base, ".mo"):
 		return fileName{list: listGRUBFiles}
@@ -90,7 +96,7 @@ func pxelinuxName(dir, element string) fileName {
 	switch {
 	case element == "default":
 		n.last = true
-	case uuidRE.MatchString(element), macRE.MatchString(element), hexIPRE.MatchString(element), strings.HasPrefix(element, "default-"):
+	case uuidRE().MatchString(element), macRE().MatchString(element), hexIPRE().MatchString(element), strings.HasPrefix(element, "default-"):
 	default:
 		n.list = listNone // a file that a configuration names
 	}
@@ -105,7 +111,7 @@ func grubName(dir, base string) fileName {
 	switch {
 	case rest == "", strings.HasPrefix(rest, "-default-"):
 		n.last = true
-	case strings.HasPrefix(rest, "-") && (macRE.MatchString(rest) || uuidRE.MatchString(rest) || hexIPRE.MatchString(rest[1:])):
+	case strings.HasPrefix(rest, "-") && (macRE().MatchString(rest) || uuidRE().MatchString(rest) || hexIPRE().MatchString(rest[1:])):
 	default:
 		n.list = listNone
 	}

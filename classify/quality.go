@@ -105,9 +105,10 @@ type oversizeHost struct {
 
 func newQuality(s *site.Site, c *catalog.Catalog) *quality {
 	q := &quality{
-		t: &s.Thresholds, cat: c, segments: make(map[segment]*segmentSeen), hosts: newHosts(),
+		t: &s.Thresholds, cat: c, segments: make(map[segment]*segmentSeen),
 		blind: make(map[direction]*blindness), local: make(map[wire.MAC]bool),
 	}
+	q.hosts.addrs, q.hosts.macs = make(map[wire.Addr]wire.MAC), make(map[wire.MAC]struct{}) // in place: hosts has 90 KB
 	q.byNumber = []*segmentSeen{&q.overflow}
 	for _, v := range c.Services() {
 		q.due[v.Index] = v.Answer == catalog.Answered

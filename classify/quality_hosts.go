@@ -29,10 +29,6 @@ const (
 	maxHosts = 1 << 16
 )
 
-func newHosts() hosts {
-	return hosts{addrs: make(map[wire.Addr]wire.MAC), macs: make(map[wire.MAC]struct{})}
-}
-
 func (h *hosts) saw(mac *wire.MAC, addr *wire.Addr) {
 	// A node's number is often in its MAC as well as in its address, so that
 	// plain sums of both would meet in few slots.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -150,10 +149,10 @@ func run(src capture.Source, opt classify.Options, o *analyzeOptions, out io.Wri
 }
 
 // collect frees what the trackers kept, before the report takes new memory
-// instead. A heap that was never collected is small, and not worth the time.
+// instead. For a heap below 20 MB that is not worth the time.
 func collect() {
-	var s debug.GCStats
-	if debug.ReadGCStats(&s); s.NumGC > 0 {
+	var m runtime.MemStats
+	if runtime.ReadMemStats(&m); m.HeapAlloc > 20<<20 {
 		runtime.GC()
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pxescope/pxescope/capture"
 	"github.com/pxescope/pxescope/capture/pcapfile"
@@ -184,6 +185,54 @@ func TestTwoCoresOnManyBlocks(t *testing.T) {
 				t.Errorf("%s: another report", name)
 			}
 		}
+	}
+}
+
+// A loop holds its packets, which come again and again, later each time.
+type loop struct {
+	noSource
+	list []capture.Packet
+	span time.Duration
+	at   int
+}
+
+func (l *loop) Hold(int) bool { return true }
+
+func (l *loop) NextHeld(limit int) ([]capture.Packet, uint64, error) {
+	if l.at == len(l.list) {
+		for i := range l.list {
+			l.list[i].Time += capture.Time(l.span)
+		}
+		l.at = 0
+	}
+	from := l.at
+	l.at = min(from+limit, from+64, len(l.list))
+	return l.list[from:l.at], 1, nil
+}
+
+func (l *loop) NextBatch(limit int) ([]capture.Packet, error) {
+	packets, _, err := l.NextHeld(limit)
+	return packets, err
+}
+
+// Two cores allocate what one does, and a few words a stretch.
+func TestTwoCoresAllocateNothingPerPacket(t *testing.T) {
+	allocs := func(run func(*Engine, *pipeline, uint64) error) float64 {
+		list, span := packets(t, bulk())
+		src := &loop{list: list, span: span}
+		e := New(Options{})
+		p := newPipeline(src, e.dec, blockFrames)
+		n := uint64(10 * len(list))
+		return testing.AllocsPerRun(3, func() {
+			if err := run(e, p, e.packets+n); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	one := allocs(func(e *Engine, p *pipeline, until uint64) error { return e.onOneCore(p.src, until) })
+	two := allocs((*Engine).pipelined)
+	if two > one+5 {
+		t.Errorf("%.0f allocations on two cores, %.0f on one", two, one)
 	}
 }
 

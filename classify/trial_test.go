@@ -73,11 +73,10 @@ func TestTrial(t *testing.T) {
 }
 
 // again yields one packet so many times.
-type again struct{ left int }
-
-func (*again) Files() []capture.FileInfo       { return nil }
-func (*again) Interfaces() []capture.Interface { return nil }
-func (*again) Close() error                    { return nil }
+type again struct {
+	noSource
+	left int
+}
 
 func (a *again) Next(p *capture.Packet) error {
 	if a.left == 0 {

@@ -178,7 +178,10 @@ func newSender(device string, frames [][]byte) (*sender, error) {
 	fd, err := rawSocket(device)
 	s := &sender{fd: fd}
 	for _, f := range frames[:len(frames)/floodBatch*floodBatch] {
-		s.frames = append(s.frames, message{Msghdr: unix.Msghdr{Iov: &unix.Iovec{Base: &f[0], Len: uint64(len(f))}, Iovlen: 1}})
+		m := message{Msghdr: unix.Msghdr{Iov: &unix.Iovec{Base: &f[0]}}}
+		m.Iov.SetLen(len(f))
+		m.SetIovlen(1)
+		s.frames = append(s.frames, m)
 	}
 	return s, err
 }

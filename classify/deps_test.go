@@ -28,7 +28,7 @@ var forbidden = map[string]string{
 
 // Layers, lowest first: a package imports only what stands before it.
 var layers = []string{
-	"capture", "capture/pcapfile", "capture/record", "capture/live", "classify/wire", "classify/finding", "classify/catalog", "classify/site", "classify/oui",
+	"capture", "capture/pcapfile", "capture/record", "capture/live", "classify/wire", "classify/finding", "classify/lazy", "classify/catalog", "classify/site", "classify/oui",
 	"classify/track", "classify/track/", "classify/boot", "classify", "classify/report", "bpf/filter", "bpf/firewall", "bpf/counter", "bpf/follow",
 	"cmd/internal/privilege", "cmd/internal/text", "cmd/internal/screen", "cmd/internal/cli", "cmd/pxescope",
 }

@@ -4,9 +4,10 @@ import (
 	"strings"
 
 	"github.com/pxescope/pxescope/classify/catalog"
+	"github.com/pxescope/pxescope/classify/lazy"
 )
 
-var reRange = lazily(`^[0-9]+-[0-9]+$`)
+var reRange = lazy.Regexp(`^[0-9]+-[0-9]+$`)
 
 // named is the catalog's service of that name, or nil.
 func named(name string) *catalog.Service {

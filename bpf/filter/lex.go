@@ -3,11 +3,11 @@ package filter
 import (
 	"encoding/hex"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
+
+	"github.com/pxescope/pxescope/classify/lazy"
 )
 
 // A token is one word of an expression.
@@ -32,18 +32,12 @@ const (
 	tokMAC              // mac
 )
 
-// lazily compiles a regular expression when it is first used: a start that
-// reads no filter has no use of it.
-func lazily(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
-}
-
 var (
-	reName   = lazily(`^[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?`)
-	reNumber = lazily(`^(?:[0-9]+|0[xX][0-9A-Fa-f]+)$`)
-	reDotted = lazily(`^[0-9]+(?:\.[0-9]+){1,3}$`)
-	reColons = lazily(`^[0-9A-Fa-f:.]*`)
-	reMAC    = lazily(`^(?:[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{1,2}(?:-[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{1,2}(?:\.[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}|[0-9A-Fa-f]{12})$`)
+	reName   = lazy.Regexp(`^[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?`)
+	reNumber = lazy.Regexp(`^(?:[0-9]+|0[xX][0-9A-Fa-f]+)$`)
+	reDotted = lazy.Regexp(`^[0-9]+(?:\.[0-9]+){1,3}$`)
+	reColons = lazy.Regexp(`^[0-9A-Fa-f:.]*`)
+	reMAC    = lazy.Regexp(`^(?:[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{1,2}(?:-[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{1,2}(?:\.[0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}|[0-9A-Fa-f]{12})$`)
 )
 
 // MaxLength is how many bytes an expression may have.

@@ -2,14 +2,14 @@ package catalog
 
 import (
 	"iter"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pxescope/pxescope/classify/lazy"
 )
 
 // fieldNames are the fields of a service in a file.
@@ -18,9 +18,7 @@ var fieldNames = []string{
 	"who", "requirement", "note", "answer", "server_first",
 }
 
-var slug = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-})
+var slug = lazy.Regexp(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 const (
 	maxID   = 40

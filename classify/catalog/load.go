@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pxescope/pxescope/classify/lazy"
 )
 
 // MaxFile is the size in bytes of the largest file that Load reads.
@@ -97,9 +97,7 @@ func (l *loader) at(line int, format string, args ...any) *fieldError {
 	return &fieldError{l.file, line, fmt.Sprintf(format, args...)}
 }
 
-var yamlLine = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-})
+var yamlLine = lazy.Regexp(`^yaml: (?:line (\d+): )?`)
 
 func (l *loader) document(data []byte) (*yaml.Node, error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))

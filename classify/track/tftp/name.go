@@ -2,10 +2,10 @@ package tftp
 
 import (
 	"path"
-	"regexp"
 	"strings"
-	"sync"
 	"unicode/utf8"
+
+	"github.com/pxescope/pxescope/classify/lazy"
 )
 
 // A kind is what a file is to a boot, told by its name.
@@ -52,16 +52,11 @@ type fileName struct {
 }
 
 var (
-	uuidRE     = lazily(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	macRE      = lazily(`(?:[0-9a-f]{2}[-:]){5}[0-9a-f]{2}|(?:^|[^0-9a-f])[0-9a-f]{12}(?:$|[^0-9a-f])`)
-	hexIPRE    = lazily(`^[0-9a-f]{1,8}$`)
-	hostnameRE = lazily(`^(?:hostname|host|mac|uuid|serial)-`)
+	uuidRE     = lazy.Regexp(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	macRE      = lazy.Regexp(`(?:[0-9a-f]{2}[-:]){5}[0-9a-f]{2}|(?:^|[^0-9a-f])[0-9a-f]{12}(?:$|[^0-9a-f])`)
+	hexIPRE    = lazy.Regexp(`^[0-9a-f]{1,8}$`)
+	hostnameRE = lazy.Regexp(`^(?:hostname|host|mac|uuid|serial)-`)
 )
-
-// lazily compiles a regular expression when a name needs it: most starts have none.
-func lazily(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
-}
 
 // classify tells what a file is. Names are compared without case, with / for
 // the backslash of the Windows loaders.

@@ -155,7 +155,7 @@ func (q *quality) meet(f *wire.Frame) (number uint16, h headers) {
 	if f.Proto == wire.ProtoUDP && (f.SrcPort == 67 || f.SrcPort == 68 || f.DstPort == 67) {
 		h |= mayBeDHCP
 	}
-	if isSecond(f) {
+	if f.IsSecond() {
 		h |= fromSecond
 	}
 	if f.ARP.Op != 0 {

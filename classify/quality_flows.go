@@ -44,12 +44,6 @@ const (
 // before one direction counts as hidden.
 const risesProve = 3
 
-// isSecond reports which of the two sides of a flow f is from.
-func isSecond(f *wire.Frame) bool {
-	a, b := binary.LittleEndian.Uint64(f.Src[8:]), binary.LittleEndian.Uint64(f.Dst[8:])
-	return a > b || a == b && f.SrcPort > f.DstPort
-}
-
 // flowOf finds the slot of a flow, the same for both directions. fresh says that
 // the conversation is met for the first time for certain: no other one stood in
 // its place.

@@ -40,11 +40,17 @@ func place(iface int, link capture.LinkType, vlan uint16, proto uint8) uint64 {
 	return uint64(iface)<<40 | uint64(link)<<24 | uint64(vlan)<<8 | uint64(proto)
 }
 
-// second is 1 for frames of one of the two sides of a conversation, told by
-// comparing the ends of their addresses and their ports, and 0 for those of the
-// other; without a branch, because nobody can predict it.
+// IsSecond reports which of the two sides of a conversation f is from, told by
+// comparing the ends of their addresses, then their ports: not by who began.
+func (f *Frame) IsSecond() bool {
+	return second(binary.LittleEndian.Uint64(f.Src[8:]), binary.LittleEndian.Uint64(f.Dst[8:]), f.SrcPort, f.DstPort) != 0
+}
+
+// second is 1 where IsSecond: src > dst, or they are equal and srcPort > dstPort.
+// It is without a branch, because nobody can predict it.
 func second(src, dst uint64, srcPort, dstPort uint16) uint64 {
-	_, side := bits.Sub64(dst^uint64(dstPort)<<16, src^uint64(srcPort)<<16, 0)
+	_, byPort := bits.Sub64(uint64(dstPort), uint64(srcPort), 0)
+	_, side := bits.Sub64(dst, src, byPort)
 	return side
 }
 

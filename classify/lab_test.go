@@ -90,12 +90,7 @@ func TestLab(t *testing.T) {
 // yields; nil yields all.
 func (e *expectation) analyze(t *testing.T, only func(capture.Source) capture.Source) *classify.Report {
 	t.Helper()
-	var src capture.Source
-	src, err := pcapfile.Open([]string{filepath.Join(fixtures, "lab-"+e.capture)}, pcapfile.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
+	var src capture.Source = openFile(t, filepath.Join(fixtures, "lab-"+e.capture))
 	if only != nil {
 		src = only(src)
 	}
@@ -104,6 +99,16 @@ func (e *expectation) analyze(t *testing.T, only func(capture.Source) capture.So
 		t.Fatal(err)
 	}
 	return engine.Report(src)
+}
+
+func openFile(t *testing.T, name string) *pcapfile.Timeline {
+	t.Helper()
+	src, err := pcapfile.Open([]string{name}, pcapfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { src.Close() })
+	return src
 }
 
 // hold is check.jq in Go: everything that is expected is there, and no error,
@@ -221,11 +226,7 @@ func TestLabFixtures(t *testing.T) {
 }
 
 func checkAddresses(t *testing.T, file string) {
-	src, err := pcapfile.Open([]string{file}, pcapfile.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
+	src := openFile(t, file)
 	d := wire.NewDecoder()
 	for {
 		var p capture.Packet

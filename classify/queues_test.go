@@ -99,16 +99,6 @@ func TestInTurn(t *testing.T) {
 	}
 }
 
-func openFile(t *testing.T, name string) *pcapfile.Timeline {
-	t.Helper()
-	src, err := pcapfile.Open([]string{name}, pcapfile.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { src.Close() })
-	return src
-}
-
 // verdicts are the nodes and the grave findings of a report.
 func verdicts(t *testing.T, src capture.Source) (out []string) {
 	t.Helper()
